@@ -1,0 +1,111 @@
+# berth: `make run` tries it, `make check` tests it; see README.md
+
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+CC ?= cc
+CFLAGS ?= -O2 -g
+B ?= build
+
+PKGS = libbsd-overlay jansson
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wswitch-enum
+HARDEN = -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+CPPFLAGS_ALL = -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu17 $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LIBS = $(shell pkg-config --libs $(PKGS))
+
+PURE = $(wildcard src/pure/*.c)
+SYS = $(wildcard src/sys/*.c)
+DAEMON = $(wildcard src/daemon/*.c)
+CTL = $(wildcard src/ctl/*.c)
+UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+PEERS = $(patsubst tests/peers/%.c,$(B)/tests/%,$(wildcard tests/peers/*.c))
+FUZZ = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+all: needs-build $(B)/berthd $(B)/berthctl
+
+$(B)/berthd: $(call obj,$(DAEMON) $(SYS) $(PURE))
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(B)/berthctl: $(call obj,$(CTL) $(SYS) $(PURE))
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(call obj,$(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(B)/fuzz/%: tests/fuzz/%.c $(call obj,$(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREPLAY -o $@ $^ $(LIBS)
+$(B)/tests/%: tests/peers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIBS)
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- what Debian must have; as root it is installed, otherwise the command is said ----
+
+DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev
+DEPS_TEST = bats bats-assert bats-support
+DEPS_LINT = cppcheck shellcheck mandoc clang
+
+needs = @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | \
+	sed -n -e 's/^dpkg-query: no packages found matching //p' -e '/ok installed$$/d' -e 's/ .*//p'); \
+	[ -z "$$missing" ] || ! command -v apt-get >/dev/null || { \
+	cmd="apt-get install -y --no-install-recommends $$(echo $$missing)"; \
+	if [ "$$(id -u)" = 0 ]; then { $$cmd || { apt-get update && $$cmd; }; } >&2; \
+	else echo "missing: run this as root: $$cmd" >&2; exit 1; fi; }
+
+needs-build:
+	$(call needs,$(DEPS_BUILD))
+needs-test: needs-build
+	$(call needs,$(DEPS_TEST))
+deps: needs-test
+	$(call needs,$(DEPS_LINT))
+
+# needs-* come first: pkg-config is asked again by the second make
+run: needs-build
+	@$(MAKE) --no-print-directory all
+	@tests/lib/run $(B)
+
+check: needs-test
+	@$(MAKE) --no-print-directory check-built
+
+check-built: all $(UNIT) $(PEERS) $(FUZZ)
+	@tests/lib/check $(B)
+
+check-sanitize:
+	@$(MAKE) --no-print-directory check B=build-sanitize \
+	    CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
+	    HARDEN="-fPIE -fstack-protector-strong"
+
+lint: deps
+	@tests/lib/lint "$(CPPFLAGS_ALL)" "$(WARN)"
+
+# ---- installation ----
+
+D = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(D)/sbin $(D)/bin $(D)/share/man/man1 $(D)/share/man/man5 $(D)/share/man/man7 \
+	    $(D)/share/man/man8 $(D)/share/berth/services.d $(D)/lib/systemd/system $(D)/share/doc/berth
+	install -m 755 $(B)/berthd $(D)/sbin/berthd
+	install -m 755 $(B)/berthctl $(D)/bin/berthctl
+	install -m 644 man/*.1 $(D)/share/man/man1/
+	install -m 644 man/*.5 $(D)/share/man/man5/
+	install -m 644 man/*.7 $(D)/share/man/man7/
+	install -m 644 man/*.8 $(D)/share/man/man8/
+	install -m 644 services.d/*.json $(D)/share/berth/services.d/
+	install -m 644 README.md LICENSE $(D)/share/doc/berth/
+	sed -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@BINDIR@|$(PREFIX)/bin|g' dist/berth.service \
+	    > $(D)/lib/systemd/system/berth.service
+
+uninstall:
+	rm -f $(D)/sbin/berthd $(D)/bin/berthctl $(D)/lib/systemd/system/berth.service
+	cd man && for m in *.[1-8]; do rm -f "$(D)/share/man/man$${m##*.}/$$m"; done
+	rm -rf $(D)/share/berth $(D)/share/doc/berth
+
+clean:
+	rm -rf $(B) build-sanitize
+
+.PHONY: all run check check-built check-sanitize lint install uninstall clean deps needs-build needs-test
+.SECONDARY:

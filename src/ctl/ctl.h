@@ -1,0 +1,101 @@
+/*
+ * ctl - what the commands of berthctl share
+ *
+ * A command is a function that prints its answer on stdout, explains trouble on stderr, and
+ * returns the exit status: 0; CTL_NO; EX_USAGE (64), EX_UNAVAILABLE (69, no daemon there),
+ * EX_NOPERM (77) of sysexits(3).
+ */
+#ifndef BERTH_CTL_H
+#define BERTH_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "client.h"
+
+#define CTL_NO 1		/* the answer is no: a bad file, no such service */
+
+struct ctl_command;
+
+struct ctl {
+	const struct ctl_command *command;
+	const char *control;	/* path of the control socket as given; NULL: not given */
+	bool json;
+};
+
+/* argv is that of the command: argv[0] its name, its options not read yet. */
+typedef int ctl_run(struct ctl *c, int argc, char **argv);
+
+struct ctl_command {
+	const char *name;
+	const char *usage;	/* what follows the name; "" nothing */
+	const char *help;	/* one line */
+	ctl_run *run;
+};
+
+ctl_run ctl_check, ctl_list, ctl_connections, ctl_show, ctl_reload, ctl_schema, ctl_help;
+
+/* ---- main.c ---- */
+
+/*
+ * The next option of a command, as getopt(3) returns it (optarg, optind): a letter of `letters`, or
+ * -1 when there are none left.  --json, --control and --help, which every command has, are taken
+ * here.  A wrong option, and --help, end the program.
+ */
+int ctl_option(struct ctl *c, int argc, char **argv, const char *letters);
+
+/* No options of its own, and between least and most arguments, which begin at argv[optind]. */
+void ctl_arguments(struct ctl *c, int argc, char **argv, int least, int most);
+
+/* "berthctl: COMMAND: ...", how the command is used, exit status 64. */
+void ctl_usage(const struct ctl *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+/* {"service": NAME} for a call; a name that cannot be sent is wrong usage.  New reference. */
+json_t *ctl_service_parameter(const struct ctl *c, const char *name);
+
+/* ---- print.c ---- */
+
+/* A line "berthctl: ..." on stderr, escaped. */
+void ctl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Text that came from elsewhere, for a terminal: control bytes and invalid UTF-8 as \xHH.  Caller
+ * frees.
+ */
+char *ctl_escape(const char *text);
+
+/* fprintf() of one line (the newline is added), escaped as a whole. */
+void ctl_print(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* JSON for machines, on stdout, with a newline. */
+void ctl_print_json(const json_t *value);
+
+/* A string of an object; "" when it is absent, null or no string. */
+const char *ctl_string(const json_t *object, const char *key);
+/* A whole number of an object; 0 when it is absent or none. */
+long long ctl_number(const json_t *object, const char *key);
+
+/* Columns as wide as their widest cell.  Starts as {0}. */
+#define CTL_COLUMNS 8
+
+struct ctl_table {
+	struct ctl_row {
+		size_t count;		/* of cells; 0: a note */
+		char *cell[CTL_COLUMNS];/* owned, escaped */
+	} *row;				/* owned */
+	size_t count;
+};
+
+/* Add a row: strings, ended by NULL; at most CTL_COLUMNS; copied. */
+void ctl_table_row(struct ctl_table *t, ...) __attribute__((sentinel));
+/* Add an indented line between the rows, outside the columns. */
+void ctl_table_note(struct ctl_table *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Print on stdout and release. */
+void ctl_table_print(struct ctl_table *t);
+
+#endif

@@ -1,0 +1,153 @@
+/* berthctl list, berthctl connections: what there is */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sys/paths.h"
+#include "ctl.h"
+
+static const char *
+or_dash(const char *text)
+{
+	return text[0] == '\0' ? "-" : text;
+}
+
+static void
+list_notes(struct ctl_table *t, const json_t *service)
+{
+	const json_t *e;
+	size_t i;
+
+	if (ctl_string(service, "gate")[0] != '\0')
+		ctl_table_note(t, "not accepting: %s", ctl_string(service, "gate"));
+	json_array_foreach(json_object_get(service, "endpoints"), i, e) {
+		if (ctl_string(e, "reason")[0] != '\0')
+			ctl_table_note(t, "%s: %s: %s", ctl_string(e, "state"),
+			    ctl_string(e, "endpoint"), ctl_string(e, "reason"));
+	}
+	json_array_foreach(json_object_get(service, "errors"), i, e)
+		ctl_table_note(t, "error: %s", json_string_value(e));
+	json_array_foreach(json_object_get(service, "warnings"), i, e)
+		ctl_table_note(t, "warning: %s", json_string_value(e));
+}
+
+static void
+list_service(struct ctl_table *t, const json_t *service)
+{
+	const json_t *endpoints = json_object_get(service, "endpoints"), *e;
+	const char *name = ctl_string(service, "name"), *state = ctl_string(service, "state");
+	long long limit = ctl_number(service, "limit");
+	char load[48];
+	size_t i;
+
+	(void)snprintf(load, sizeof(load), limit > 0 ? "%lld/%lld" : "%lld/-",
+	    ctl_number(service, "active"), limit);
+	json_array_foreach(endpoints, i, e) {
+		/* One socket of an open service may wait. */
+		bool waits = strcmp(state, "open") == 0 &&
+		    strcmp(ctl_string(e, "state"), "waiting") == 0;
+
+		ctl_table_row(t, name, waits ? "waiting" : state, load,
+		    or_dash(ctl_string(e, "endpoint")), or_dash(ctl_string(e, "address")), NULL);
+	}
+	if (json_array_size(endpoints) == 0)
+		ctl_table_row(t, name, state, load, "-", "-", NULL);
+	list_notes(t, service);
+}
+
+static void
+print_no_services(void)
+{
+	char **dirs = paths_services();
+
+	ctl_print(stdout, "no services: a file NAME.json in %s makes one (or in the directories that "
+	    "berthd was given)", dirs[0] == NULL ? "services.d" : dirs[0]);
+}
+
+int
+ctl_list(struct ctl *c, int argc, char **argv)
+{
+	struct ctl_table t = { 0 };
+	json_t *answer;
+	const json_t *services, *s;
+	size_t i;
+	int status;
+
+	ctl_arguments(c, argc, argv, 0, 0);
+	status = client_call(c->control, "List", NULL, &answer);
+	if (status != 0)
+		return status;
+	services = json_object_get(answer, "services");
+	if (c->json) {
+		ctl_print_json(answer);
+	} else if (json_array_size(services) == 0) {
+		print_no_services();
+	} else {
+		ctl_table_row(&t, "SERVICE", "STATE", "ACTIVE/LIMIT", "ENDPOINT", "ADDRESS", NULL);
+		json_array_foreach(services, i, s)
+			list_service(&t, s);
+		ctl_table_print(&t);
+	}
+	json_decref(answer);
+	return 0;
+}
+
+/* How long, in two units at most: "0.4s", "3min 20s", "2h 5min", "4d 1h". */
+static const char *
+age_text(double seconds, char *buf, size_t size)
+{
+	long long s = (long long)seconds;
+
+	if (s < 60)
+		(void)snprintf(buf, size, "%.1fs", seconds);
+	else if (s < 3600)
+		(void)snprintf(buf, size, "%lldmin %llds", s / 60, s % 60);
+	else if (s < 86400)
+		(void)snprintf(buf, size, "%lldh %lldmin", s / 3600, s / 60 % 60);
+	else
+		(void)snprintf(buf, size, "%lldd %lldh", s / 86400, s / 3600 % 24);
+	return buf;
+}
+
+static void
+list_connection(struct ctl_table *t, const json_t *v)
+{
+	char connection[32], pid[32], age[48];
+
+	(void)snprintf(connection, sizeof(connection), "%lld", ctl_number(v, "connection"));
+	(void)snprintf(pid, sizeof(pid), "%lld", ctl_number(v, "pid"));
+	ctl_table_row(t, connection, ctl_string(v, "service"), pid, or_dash(ctl_string(v, "peer")),
+	    or_dash(ctl_string(v, "local")),
+	    age_text(json_number_value(json_object_get(v, "started")), age, sizeof(age)),
+	    or_dash(ctl_string(v, "state")), NULL);
+}
+
+int
+ctl_connections(struct ctl *c, int argc, char **argv)
+{
+	struct ctl_table t = { 0 };
+	const json_t *connections, *v;
+	json_t *answer;
+	size_t i;
+	int status;
+
+	ctl_arguments(c, argc, argv, 0, 1);
+	status = client_call(c->control, "Connections",
+	    argv[optind] == NULL ? NULL : ctl_service_parameter(c, argv[optind]), &answer);
+	if (status != 0)
+		return status;
+	connections = json_object_get(answer, "connections");
+	if (c->json) {
+		ctl_print_json(answer);
+	} else if (json_array_size(connections) == 0) {
+		(void)puts("no connections");
+	} else {
+		ctl_table_row(&t, "CONNECTION", "SERVICE", "PID", "PEER", "LOCAL", "AGE", "STATE",
+		    NULL);
+		json_array_foreach(connections, i, v)
+			list_connection(&t, v);
+		ctl_table_print(&t);
+	}
+	json_decref(answer);
+	return 0;
+}

@@ -1,0 +1,381 @@
+#include "apply.h"
+
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../pure/plan.h"
+#include "../sys/log.h"
+#include "listener.h"
+
+static void
+report_text(json_t *report, const char *key, const char *text)
+{
+	json_t *s = json_string(text);
+
+	if (s == NULL)
+		s = json_string("(a message with invalid UTF-8: see the log)");
+	json_array_append_new(json_object_get(report, key), s);
+}
+
+void
+apply_program_warning(const struct service *s, char *buf, size_t size)
+{
+	struct stat st;
+
+	buf[0] = '\0';
+	if (stat(s->exec[0], &st) < 0)
+		snprintf(buf, size, "%s: %s: each connection tries again", s->exec[0],
+		    strerror(errno));
+	else if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+		snprintf(buf, size, "%s: is not an executable file", s->exec[0]);
+}
+
+/* ---- which services are new, changed, bad, gone ---- */
+
+static void
+log_errors(const struct pool_service *ps)
+{
+	for (size_t i = 0; i < ps->errors.count; i++) {
+		struct record r;
+
+		record_init(&r, RECORD_ERROR, "invalid");
+		record_text(&r, "service", ps->name);
+		record_text(&r, "error", ps->errors.text[i]);
+		log_record(&r);
+	}
+}
+
+static bool
+same_errors(const struct diag_list *a, const struct diag_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->text[i], b->text[i]) != 0)
+			return false;
+	return true;
+}
+
+/* True when they are not those of the last time. */
+static bool
+take_errors(struct pool_service *ps, const struct diag_list *errors, json_t *report)
+{
+	bool news = !same_errors(&ps->errors, errors);
+
+	if (news) {
+		diag_list_free(&ps->errors);
+		for (size_t i = 0; i < errors->count; i++)
+			diag_list_add(&ps->errors, "%s", errors->text[i]);
+		log_errors(ps);
+	}
+	for (size_t i = 0; i < errors->count; i++)
+		report_text(report, "errors", errors->text[i]);
+	return news;
+}
+
+static void
+warn_program(const struct service *s)
+{
+	char text[512];
+
+	apply_program_warning(s, text, sizeof(text));
+	if (text[0] != '\0')
+		log_message(RECORD_WARNING, "warning", "%s: exec: %s", s->name, text);
+}
+
+static void
+take_version(struct pool_service *ps, struct service *s, json_t *report)
+{
+	bool was_there = ps->service != NULL && !ps->removed;
+
+	if (was_there && spec_equal(ps->service, s)) {
+		/* the same in effect: keep the object that handlers share */
+		return;
+	}
+	if (was_there)
+		json_array_append_new(json_object_get(report, "changed"),
+		    json_pack("{s:s,s:o}", "service", ps->name, "keys",
+			spec_changes(ps->service, s)));
+	else
+		report_text(report, "added", ps->name);
+	spec_release(ps->service);
+	ps->service = spec_hold(s);
+	ps->rebuild = true;
+	warn_program(s);
+	pool_reset_throttle(ps);
+	pool_touch(ps);
+}
+
+static bool
+take_file(struct pool *p, const struct scan_file *f, json_t *report)
+{
+	struct pool_service *ps = pool_add(p, f->name);
+	bool news;
+
+	ps->seen = true;
+	free(ps->file);
+	ps->file = strdup(f->path);
+	assert(ps->file != NULL);
+	news = take_errors(ps, &f->errors, report);
+	if (f->service != NULL)
+		take_version(ps, f->service, report);
+	else if (ps->removed && ps->service != NULL) {
+		/* its handlers live on, but what was removed does not come back by a bad file */
+		spec_release(ps->service);
+		ps->service = NULL;
+	}
+	ps->removed = false;
+	return news;
+}
+
+static void
+take_removal(struct pool_service *ps, json_t *report)
+{
+	static const struct diag_list none;
+
+	if (!ps->removed)
+		report_text(report, "removed", ps->name);
+	ps->removed = true;
+	ps->rebuild = true;
+	free(ps->file);
+	ps->file = NULL;
+	take_errors(ps, &none, report);
+	pool_touch(ps);
+}
+
+static bool
+take_files(struct pool *p, const struct scan *scan, bool full, json_t *report)
+{
+	struct pool_service *ps;
+	bool news = false;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		ps->seen = ps->rebuild = false;
+	for (size_t i = 0; i < scan->count; i++)
+		news = take_file(p, &scan->file[i], report) || news;
+	TAILQ_FOREACH(ps, &p->services, next) {
+		if (!ps->seen)
+			take_removal(ps, report);
+		else if (full)
+			pool_reset_throttle(ps);
+	}
+	return news;
+}
+
+/* ---- sockets ---- */
+
+struct apply {
+	struct plan_have *have;
+	struct listener **have_listener;
+	bool *used;
+	size_t nhave;
+	struct plan_want *want;
+	const char **endpoint;		/* of each want, as in its file */
+	size_t nwant, want_room;
+	struct pool_service **service;	/* by number */
+	size_t nservices;
+	struct listener **open;		/* to be opened */
+	size_t nopen;
+};
+
+static void
+add_want(struct apply *a, const struct endpoint_key *key, const char *text, size_t service)
+{
+	if (a->nwant == a->want_room) {
+		a->want_room = a->want_room ? a->want_room * 2 : 64;
+		a->want = reallocarray(a->want, a->want_room, sizeof(*a->want));
+		a->endpoint = reallocarray(a->endpoint, a->want_room, sizeof(*a->endpoint));
+		assert(a->want != NULL && a->endpoint != NULL);
+	}
+	a->want[a->nwant] = (struct plan_want){ .key = *key, .service = service };
+	a->endpoint[a->nwant++] = text;
+}
+
+static void
+add_wants(struct apply *a, const struct pool_service *ps, size_t number)
+{
+	const struct service *s = ps->service;
+	struct endpoint_key key;
+
+	if (s == NULL || ps->removed || !s->enabled)
+		return;
+	for (size_t i = 0; i < s->nlisten; i++) {
+		size_t n = endpoint_count(&s->listen[i]);
+
+		for (size_t j = 0; j < n; j++) {
+			endpoint_expand(&s->listen[i], j, s->socket.bind_to_device, &key);
+			add_want(a, &key, s->listen[i].text, number);
+		}
+	}
+}
+
+static void
+gather(struct apply *a, struct pool *p)
+{
+	struct pool_service *ps;
+	struct listener *l;
+	size_t listeners = 0, n = 0;
+
+	TAILQ_FOREACH(ps, &p->services, next) {
+		a->nservices++;
+		TAILQ_FOREACH(l, &ps->listeners, next)
+			listeners++;
+	}
+	a->service = calloc(a->nservices + 1, sizeof(*a->service));
+	a->have = calloc(listeners + 1, sizeof(*a->have));
+	a->have_listener = calloc(listeners + 1, sizeof(*a->have_listener));
+	a->used = calloc(listeners + 1, sizeof(*a->used));
+	assert(a->service && a->have && a->have_listener && a->used);
+	TAILQ_FOREACH(ps, &p->services, next) {
+		TAILQ_FOREACH(l, &ps->listeners, next) {
+			if (!listener_is_open(l)) {
+				/* waiting ones are made anew, which tries them at once */
+				ps->rebuild = true;
+				continue;
+			}
+			a->have[a->nhave] = (struct plan_have){ .key = l->key, .service = n };
+			a->have_listener[a->nhave++] = l;
+		}
+		add_wants(a, ps, n);
+		a->service[n++] = ps;
+	}
+}
+
+/* A service that did not change stays as it is unless the plan says otherwise. */
+static void
+mark_rebuilds(struct apply *a)
+{
+	for (size_t i = 0; i < a->nwant; i++) {
+		const struct plan_want *w = &a->want[i];
+
+		if (w->action != PLAN_TAKE || a->have[w->from].service != w->service)
+			a->service[w->service]->rebuild = true;
+	}
+	for (size_t i = 0; i < a->nhave; i++)
+		if (!a->used[i])
+			a->service[a->have[i].service]->rebuild = true;
+}
+
+/* New listener objects behind the old ones; the open sockets move over. */
+static void
+move_sockets(struct apply *a)
+{
+	a->open = calloc(a->nwant + 1, sizeof(*a->open));
+	assert(a->open != NULL);
+	for (size_t i = 0; i < a->nwant; i++) {
+		const struct plan_want *w = &a->want[i];
+		struct pool_service *ps = a->service[w->service];
+		struct listener *l;
+
+		if (!ps->rebuild)
+			continue;
+		l = listener_add(ps, &w->key, a->endpoint[i]);
+		l->fresh = true;
+		switch (w->action) {
+		case PLAN_TAKE:
+			listener_take(l, a->have_listener[w->from]);
+			a->have_listener[w->from] = NULL;
+			break;
+		case PLAN_OPEN:
+			a->open[a->nopen++] = l;
+			break;
+		case PLAN_CONFLICT:
+			listener_wait_for(l, a->service[w->holder]->name);
+			break;
+		}
+	}
+}
+
+/* What the kernel would not let us open beside it is closed first. */
+static void
+close_excluding(struct apply *a, const struct listener *l)
+{
+	for (size_t i = 0; i < a->nhave; i++) {
+		if (a->used[i] || a->have_listener[i] == NULL ||
+		    !endpoint_key_overlaps(&a->have[i].key, &l->key))
+			continue;
+		listener_remove(a->have_listener[i]);
+		a->have_listener[i] = NULL;
+	}
+}
+
+static void
+open_sockets(struct apply *a)
+{
+	for (size_t i = 0; i < a->nopen; i++) {
+		close_excluding(a, a->open[i]);
+		listener_open(a->open[i]);
+	}
+}
+
+static void
+close_rest(struct apply *a)
+{
+	for (size_t n = 0; n < a->nservices; n++) {
+		struct pool_service *ps = a->service[n];
+		struct listener *l, *next;
+
+		if (!ps->rebuild)
+			continue;
+		TAILQ_FOREACH_SAFE(l, &ps->listeners, next, next) {
+			if (!l->fresh)
+				listener_remove(l);
+			else
+				l->fresh = false;
+		}
+	}
+}
+
+static void
+report_waiting(struct apply *a, json_t *report)
+{
+	struct listener *l;
+	char text[DIAG_MAX + 320];
+
+	for (size_t n = 0; n < a->nservices; n++)
+		TAILQ_FOREACH(l, &a->service[n]->listeners, next) {
+			if (listener_is_open(l) || l->reason[0] == '\0')
+				continue;
+			snprintf(text, sizeof(text), "%s: %s: waiting: %s", a->service[n]->name,
+			    l->endpoint, l->reason);
+			report_text(report, "errors", text);
+		}
+}
+
+static void
+apply_free(struct apply *a)
+{
+	free(a->have);
+	free(a->have_listener);
+	free(a->used);
+	free(a->want);
+	free(a->endpoint);
+	free(a->service);
+	free(a->open);
+}
+
+bool
+apply_scan(struct pool *p, const struct scan *scan, bool full, json_t *report)
+{
+	struct apply a = { 0 };
+	bool news;
+	int ret;
+
+	news = take_files(p, scan, full, report);
+	gather(&a, p);
+	ret = plan_make(a.have, a.nhave, a.want, a.nwant, a.used);
+	assert(ret == 0);
+	mark_rebuilds(&a);
+	move_sockets(&a);
+	open_sockets(&a);
+	close_rest(&a);
+	report_waiting(&a, report);
+	apply_free(&a);
+	return news;
+}

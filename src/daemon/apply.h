@@ -1,0 +1,23 @@
+/*
+ * apply - make the running side what the files say
+ */
+#ifndef BERTH_APPLY_H
+#define BERTH_APPLY_H
+
+#include <jansson.h>
+
+#include "pool.h"
+#include "scan.h"
+
+/*
+ * Take every good file of the scan into force and report it (see reload_done).  Open sockets that are still wanted,
+ * by whichever service, move; new ones are opened before old ones are closed, except where the
+ * kernel would not have both; endpoints that wait are tried again.  Live handlers are not touched.
+ * full: also give every throttled service a fresh start.  True when errors came or went.
+ */
+bool apply_scan(struct pool *p, const struct scan *scan, bool full, json_t *report);
+
+/* The effective reason for a warning about a service's program, "" when there is none. */
+void apply_program_warning(const struct service *s, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,648 @@
+#include "child.h"
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../sys/fd.h"
+#include "../sys/log.h"
+#include "../sys/procs.h"
+
+#define MS 1000000LL
+#define WAIT_NS (50 * MS)	/* for the outcome of a spawn */
+#define HELD_POLL_NS (10 * MS)
+#define HELD_KILL_NS (5000 * MS)
+#define SWEEP_NS (20 * MS)
+
+static const char *const cause_words[] = {
+	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_STOP] = "stop",
+};
+
+static void child_ready(void *arg, uint32_t events);
+static void held_due(void *arg);
+
+const char *
+child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size)
+{
+	if (peer->u.sa.sa_family != AF_UNIX)
+		return addr_format(peer, buf, size);
+	if (uid == (uid_t)-1)
+		snprintf(buf, size, "unknown");
+	else
+		snprintf(buf, size, "uid:%u", (unsigned)uid);
+	return buf;
+}
+
+/* ---- log lines ---- */
+
+static void
+record_child(struct record *r, const struct child *c, enum record_level level, const char *word)
+{
+	record_init(r, level, word);
+	record_text(r, "service", c->service->name);
+	record_number(r, "connection", (int64_t)c->connection);
+}
+
+static void
+log_start(const struct child *c)
+{
+	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], active[32];
+	uint32_t limit = c->version->limits.connections;
+	struct record r;
+
+	if (!c->version->log.connections || !log_wants(RECORD_INFO))
+		return;
+	if (limit != 0)
+		snprintf(active, sizeof(active), "%u/%u", c->active, limit);
+	else
+		snprintf(active, sizeof(active), "%u/none", c->active);
+	record_child(&r, c, RECORD_INFO, "start");
+	record_number(&r, "pid", c->pid);
+	record_text(&r, "peer", child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	record_text(&r, "local", addr_format(&c->local, local, sizeof(local)));
+	record_text(&r, "active", active);
+	log_record(&r);
+}
+
+static const char *
+signal_word(int sig, char *buf, size_t size)
+{
+	const char *name = sigabbrev_np(sig);
+
+	if (name != NULL)
+		snprintf(buf, size, "%s", name);
+	else
+		snprintf(buf, size, "%d", sig);
+	return buf;
+}
+
+static void
+log_exit(const struct child *c, const siginfo_t *si, int64_t lived_ns)
+{
+	char sig[16];
+	struct record r;
+
+	if (!c->version->log.connections || !log_wants(RECORD_INFO))
+		return;
+	record_child(&r, c, RECORD_INFO, "exit");
+	record_number(&r, "pid", c->pid);
+	record_text(&r, "cause", cause_words[c->cause]);
+	if (si->si_code == CLD_EXITED)
+		record_number(&r, "status", si->si_status);
+	else
+		record_text(&r, "signal", signal_word(si->si_status, sig, sizeof(sig)));
+	record_seconds(&r, "duration", lived_ns);
+	log_record(&r);
+}
+
+/* ENOENT of a file that is there is its interpreter's (execve(2)): name that. */
+static bool
+explain_interpreter(const char *path, char *buf, size_t size)
+{
+	char head[256], *p, *end;
+	ssize_t n;
+	int fd = fd_high(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+
+	if (fd < 0)
+		return false;
+	n = pread(fd, head, sizeof(head) - 1, 0);
+	close(fd);
+	if (n < 0)
+		return false;
+	head[n] = '\0';
+	if (strncmp(head, "#!", 2) != 0) {
+		snprintf(buf, size, "its dynamic loader is missing: %s", strerror(ENOENT));
+		return true;
+	}
+	p = head + 2 + strspn(head + 2, " \t");
+	end = p + strcspn(p, " \t\r\n");
+	*end = '\0';
+	snprintf(buf, size, "bad interpreter %s: %s", p, strerror(ENOENT));
+	return true;
+}
+
+static void
+explain(const struct service *s, enum spawn_step step, int error, char *buf, size_t size)
+{
+	if (error == 0)
+		snprintf(buf, size, "ended by a signal");
+	else if (step != SPAWN_STEP_EXEC || error != ENOENT ||
+	    !explain_interpreter(s->exec[0], buf, size))
+		snprintf(buf, size, "%s", strerror(error));
+}
+
+/* A step of the spawn failed: a line of its own, never a start and an exit. */
+static void
+log_failure(const struct child *c, enum spawn_step step, const char *error)
+{
+	struct pool_service *ps = c->service;
+	char peer[ADDR_TEXT_MAX];
+	struct record r;
+
+	if (!pool_may_log(ps, &ps->fail_rate, "fail"))
+		return;
+	record_child(&r, c, RECORD_ERROR, "fail");
+	record_text(&r, "peer", child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	record_text(&r, "step", spawn_step_name(step));
+	record_text(&r, "error", error);
+	if (step == SPAWN_STEP_EXEC)
+		record_text(&r, "path", c->version->exec[0]);
+	if (step == SPAWN_STEP_CHDIR)
+		record_text(&r, "path", c->version->process.working_directory);
+	if (step >= SPAWN_STEP_SETGROUPS && step <= SPAWN_STEP_SETUID)
+		record_text(&r, "user", c->version->identity.user);
+	log_record(&r);
+}
+
+/* ---- ending ---- */
+
+static void
+child_free(struct child *c)
+{
+	struct pool_service *ps = c->service;
+
+	assert(c->job == NULL);
+	loop_disarm(&c->timer);
+	loop_disarm(&c->lived);
+	loop_remove(c->source);
+	fd_close(&c->pidfd);
+	errpipe_discard(c->err);
+	TAILQ_REMOVE(&ps->children, c, next);
+	spec_release(c->version);
+	pool_give_place(ps);
+	free(c);
+}
+
+/* The leader is a zombie (or about to be): take its status and let it go. */
+static void
+reap(struct child *c)
+{
+	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
+	struct pool_service *ps = c->service;
+	siginfo_t si = { 0 };
+	bool failed = c->state == CHILD_FAILED;
+
+	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) < 0 || si.si_pid == 0)
+		si = (siginfo_t){ .si_code = CLD_EXITED };
+	errpipe_finish(c->err);
+	c->err = NULL;
+	if (!failed) {
+		log_exit(c, &si, lived);
+		ps->count.ended++;
+		if (c->state == CHILD_RUNNING) {
+			bool exited = si.si_code == CLD_EXITED;
+			char what[64], sig[16];
+
+			if (exited)
+				snprintf(what, sizeof(what), "exit status %d", si.si_status);
+			else
+				snprintf(what, sizeof(what), "%d deaths by signal in a row (%s)",
+				    THROTTLE_SOURCES, signal_word(si.si_status, sig, sizeof(sig)));
+			pool_note_end(ps, exited ? THROTTLE_EXITED : THROTTLE_SIGNALLED,
+			    si.si_status, lived, &c->peer, what);
+		}
+	}
+	child_free(c);
+}
+
+static void
+signal_group(const struct child *c, int sig)
+{
+	/* before setsid there is no group of its own: only the process itself */
+	if (c->state == CHILD_HELD)
+		syscall(SYS_pidfd_send_signal, c->pidfd, sig, NULL, 0);
+	else
+		kill(-c->pid, sig);
+}
+
+/* Leaders that have ended after a TERM, while their group may still live. */
+static struct {
+	TAILQ_HEAD(, child) list;
+	struct loop_timer timer;
+} ended = { .list = TAILQ_HEAD_INITIALIZER(ended.list) };
+
+static void
+stop_due(void *arg)
+{
+	child_kill(arg);
+}
+
+void
+child_kill(struct child *c)
+{
+	if (c->state == CHILD_KILLED || c->state == CHILD_FAILED)
+		return;
+	signal_group(c, SIGKILL);
+	if (c->state == CHILD_HELD)
+		return;
+	c->state = CHILD_KILLED;
+	loop_disarm(&c->timer);
+	if (c->exited) {
+		TAILQ_REMOVE(&ended.list, c, next_ended);
+		reap(c);
+	}
+}
+
+void
+child_end(struct child *c, enum child_cause cause)
+{
+	struct loop *loop = c->service->pool->loop;
+
+	if (c->state == CHILD_HELD) {
+		child_kill(c);
+		return;
+	}
+	if (c->state != CHILD_RUNNING)
+		return;
+	c->cause = cause;
+	signal_group(c, SIGTERM);
+	/* a stopped handler gets the TERM only when it goes on */
+	signal_group(c, SIGCONT);
+	c->state = CHILD_ENDING;
+	loop_arm(loop, &c->timer, loop_now(loop) + c->version->timeouts.stop_ns, stop_due, c);
+}
+
+static void
+lifetime_due(void *arg)
+{
+	child_end(arg, CHILD_LIFETIME);
+}
+
+/* ---- leaders whose group may still live ---- */
+
+struct sweep {
+	struct child **by_pid;		/* sorted */
+	size_t count;
+	bool *alive;
+};
+
+static int
+by_pid(const void *a, const void *b)
+{
+	const struct child *x = *(struct child *const *)a, *y = *(struct child *const *)b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static void
+sweep_seen(void *arg, pid_t pid, char state, pid_t parent, pid_t group)
+{
+	struct sweep *s = arg;
+	struct child key = { .pid = group }, *k = &key, **found;
+
+	(void)parent;
+	if (pid == group || state == 'Z' || state == 'X')
+		return;
+	found = bsearch(&k, s->by_pid, s->count, sizeof(*s->by_pid), by_pid);
+	if (found != NULL)
+		s->alive[found - s->by_pid] = true;
+}
+
+/* One pass over /proc for all of them, and the next not before ten times as long as this one took. */
+static void
+sweep_due(void *arg)
+{
+	struct pool *p = arg;
+	struct child *c, **all;
+	struct sweep s = { 0 };
+	size_t room = 0;
+
+	TAILQ_FOREACH(c, &ended.list, next_ended)
+		room++;
+	if (room == 0)
+		return;
+	all = s.by_pid = calloc(room, sizeof(*s.by_pid));
+	s.alive = calloc(room, sizeof(*s.alive));
+	assert(all != NULL && s.alive != NULL);
+	TAILQ_FOREACH(c, &ended.list, next_ended)
+		all[s.count++] = c;
+	qsort(all, s.count, sizeof(*all), by_pid);
+	if (procs_each(sweep_seen, &s) < 0)
+		memset(s.alive, 1, s.count);
+	for (size_t i = 0; i < s.count; i++) {
+		if (s.alive[i])
+			continue;
+		TAILQ_REMOVE(&ended.list, all[i], next_ended);
+		reap(all[i]);
+	}
+	free(all);
+	free(s.alive);
+	if (!TAILQ_EMPTY(&ended.list))
+		loop_arm(p->loop, &ended.timer, loop_now(p->loop) + 5 * SWEEP_NS, sweep_due, p);
+}
+
+static void
+wait_for_group(struct child *c)
+{
+	struct pool *p = c->service->pool;
+
+	c->exited = true;
+	loop_remove(c->source);
+	c->source = NULL;
+	TAILQ_INSERT_TAIL(&ended.list, c, next_ended);
+	if (!loop_armed(&ended.timer))
+		loop_arm(p->loop, &ended.timer, loop_now(p->loop) + SWEEP_NS, sweep_due, p);
+}
+
+/* ---- starting ---- */
+
+static void
+lived_due(void *arg)
+{
+	struct child *c = arg;
+
+	pool_note_lived(c->service);
+}
+
+static void
+now_running(struct child *c)
+{
+	struct pool_service *ps = c->service;
+	struct loop *loop = ps->pool->loop;
+
+	c->state = CHILD_RUNNING;
+	log_start(c);
+	if (c->version->timeouts.lifetime_ns != 0)
+		loop_arm(loop, &c->timer, c->started_ns + c->version->timeouts.lifetime_ns,
+		    lifetime_due, c);
+	if (throttle_holds(&ps->throttle))
+		loop_arm(loop, &c->lived, c->started_ns + THROTTLE_LIVED_NS, lived_due, c);
+}
+
+static void
+now_failed(struct child *c, enum spawn_step step, int error, const char *held)
+{
+	struct pool_service *ps = c->service;
+	char text[320], what[384];
+
+	if (held != NULL)
+		snprintf(text, sizeof(text), "%s", held);
+	else
+		explain(c->version, step, error, text, sizeof(text));
+	log_failure(c, step, text);
+	ps->count.failed++;
+	snprintf(what, sizeof(what), "%s: %s", spawn_step_name(step), text);
+	pool_note_end(ps, THROTTLE_NOT_STARTED, 0, 0, &c->peer, what);
+	c->state = CHILD_FAILED;
+	loop_disarm(&c->timer);
+}
+
+static void
+release_job(struct child *c)
+{
+	spawn_give(c->service->pool->spawner, c->job);
+	c->job = NULL;
+}
+
+/* A job's outcome has come, or not yet; true when it is known. */
+static bool
+settle(struct child *c)
+{
+	struct spawn_result res = { 0 };
+
+	spawn_poll(c->job, &res);
+	if (res.state == SPAWN_PENDING)
+		return false;
+	release_job(c);
+	c->service->held--;
+	if (c->state == CHILD_FAILED)
+		return true;		/* was killed for taking too long, and reported then */
+	if (res.state == SPAWN_STARTED)
+		now_running(c);
+	else
+		now_failed(c, res.step, res.error, NULL);
+	return true;
+}
+
+static void
+held_due(void *arg)
+{
+	struct child *c = arg;
+	struct loop *loop = c->service->pool->loop;
+	struct spawn_result res = { 0 };
+
+	if (settle(c))
+		return;
+	if (c->state != CHILD_FAILED && loop_now(loop) >= c->held_until_ns) {
+		spawn_poll(c->job, &res);
+		signal_group(c, SIGKILL);
+		now_failed(c, res.step, 0, "held for 5s");
+	}
+	loop_arm(loop, &c->timer, loop_now(loop) + HELD_POLL_NS, held_due, c);
+}
+
+static void
+child_ready(void *arg, uint32_t events)
+{
+	struct child *c = arg;
+	siginfo_t si = { 0 };
+
+	(void)events;
+	if (c->job != NULL && !settle(c))
+		return;
+	if (c->state != CHILD_ENDING) {
+		reap(c);
+		return;
+	}
+	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	    si.si_pid == 0)
+		return;
+	wait_for_group(c);
+}
+
+static struct child *
+child_new(struct pool_service *ps, const struct addr *peer, const struct addr *local)
+{
+	struct child *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->service = ps;
+	c->version = spec_hold(ps->service);
+	c->pidfd = -1;
+	c->peer = *peer;
+	c->local = *local;
+	c->peer_uid = (uid_t)-1;
+	c->started_ns = loop_now(ps->pool->loop);
+	c->active = ps->active;
+	TAILQ_INSERT_TAIL(&ps->children, c, next);
+	return c;
+}
+
+/* Undo child_new() for a connection that will be tried again: its place stays taken for the caller. */
+static void
+child_undo(struct child *c, struct spawn_job *job)
+{
+	struct pool_service *ps = c->service;
+	int saved = errno;
+
+	errpipe_discard(c->err);
+	fd_close(&c->pidfd);
+	TAILQ_REMOVE(&ps->children, c, next);
+	spec_release(c->version);
+	free(c);
+	if (job != NULL)
+		spawn_give(ps->pool->spawner, job);
+	errno = saved;
+}
+
+static void
+build(struct child *c, struct spawn_job *job, int fd)
+{
+	struct pool *p = c->service->pool;
+	struct launch_connection lc = { .number = c->connection, .active = c->active,
+		.limit = c->version->limits.connections, .peer = &c->peer, .local = &c->local };
+
+	if (c->peer.u.sa.sa_family == AF_UNIX &&
+	    sock_credentials(fd, &lc.peer_uid, &lc.peer_gid, &lc.peer_pid))
+		c->peer_uid = lc.peer_uid;
+	launch_build(spawn_launch(job), &p->daemon, c->version, &lc);
+}
+
+static bool
+lacks_resources(const struct spawn_result *res)
+{
+	return res->state == SPAWN_FAILED && res->step == SPAWN_STEP_CLONE && res->pid == 0 &&
+	    (res->error == EAGAIN || res->error == ENOMEM || res->error == EMFILE ||
+		res->error == ENFILE);
+}
+
+/* The pidfd cannot be watched (no memory, or epoll's limit): the handler cannot be kept. */
+static void
+unwatched(struct child *c)
+{
+	struct pool_service *ps = c->service;
+
+	log_message(RECORD_ERROR, "error", "%s: epoll_ctl: %s", ps->name, strerror(errno));
+	syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+	loop_disarm(&c->timer);
+	while (waitid(P_PIDFD, (id_t)c->pidfd, &(siginfo_t){ 0 }, WEXITED | __WALL) < 0 &&
+	    errno == EINTR)
+		;
+	if (c->job != NULL) {
+		ps->held--;
+		release_job(c);
+	}
+	ps->count.ended++;
+	child_free(c);
+}
+
+/* The clone is made (or was refused for good): the child takes it from here. */
+static void
+adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
+{
+	struct pool_service *ps = c->service;
+	struct loop *loop = ps->pool->loop;
+
+	c->pid = res->pid;
+	c->pidfd = res->pidfd;
+	errpipe_set_pid(c->err, c->pid);
+	c->job = job;
+	switch (res->state) {
+	case SPAWN_STARTED:
+		release_job(c);
+		now_running(c);
+		break;
+	case SPAWN_FAILED:
+		release_job(c);
+		now_failed(c, res->step, res->error, NULL);
+		break;
+	case SPAWN_PENDING:
+		c->state = CHILD_HELD;
+		ps->held++;
+		c->held_until_ns = c->started_ns + HELD_KILL_NS;
+		loop_arm(loop, &c->timer, loop_now(loop) + HELD_POLL_NS, held_due, c);
+		break;
+	}
+	if (c->pid == 0) {
+		child_free(c);
+		return;
+	}
+	if ((c->source = loop_add(loop, c->pidfd, EPOLLIN, child_ready, c)) == NULL)
+		unwatched(c);
+}
+
+enum child_outcome
+child_start(struct pool_service *ps, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct pool *p = ps->pool;
+	struct child *c = child_new(ps, peer, local);
+	struct spawn_job *job = spawn_take(p->spawner);
+	struct spawn_result res;
+	int err = -1;
+
+	if (c == NULL || job == NULL) {
+		errno = ENOMEM;
+		goto no_resources;
+	}
+	c->connection = p->next_connection;
+	if (c->version->stderr_to == SPEC_STDERR_LOG &&
+	    (c->err = errpipe_open(ps, c->version->identity.uid, c->version->identity.gid,
+		 c->connection, &err)) == NULL)
+		goto no_resources;
+	build(c, job, fd);
+	spawn_start(p->spawner, job, fd, err, ps->held > 0 ? 0 : WAIT_NS, &res);
+	fd_close(&err);
+	if (lacks_resources(&res)) {
+		errno = res.error;
+		goto no_resources;
+	}
+	p->next_connection++;
+	throttle_admitted(&ps->throttle);
+	pool_touch(ps);
+	close(fd);
+	adopt(c, job, &res);
+	return CHILD_STARTED;
+no_resources:
+	if (c != NULL)
+		child_undo(c, job);
+	else if (job != NULL)
+		spawn_give(p->spawner, job);
+	return CHILD_NO_RESOURCES;
+}
+
+void
+child_forget(struct child *c)
+{
+	if (c->exited)
+		TAILQ_REMOVE(&ended.list, c, next_ended);
+	loop_disarm(&ended.timer);
+	/* the pipe stays in its service's list */
+	c->err = NULL;
+	c->job = NULL;
+	child_free(c);
+}
+
+/* ---- strangers ---- */
+
+static void
+stranger_seen(void *arg, pid_t pid, char state, pid_t parent, pid_t group)
+{
+	struct pool *p = arg;
+	struct pool_service *ps;
+	struct child *c;
+
+	(void)group;
+	if (state != 'Z' || parent != getpid())
+		return;
+	TAILQ_FOREACH(ps, &p->services, next)
+		TAILQ_FOREACH(c, &ps->children, next)
+			if (c->pid == pid)
+				return;
+	waitpid(pid, NULL, WNOHANG);
+}
+
+void
+child_reap_strangers(struct pool *p)
+{
+	procs_each(stranger_seen, p);
+}

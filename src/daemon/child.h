@@ -1,0 +1,76 @@
+/*
+ * child - one live handler: started, ended, reaped
+ *
+ * Reaped by its pidfd, at a cost that does not grow with their number.  Each handler leads a session and a
+ * process group of its own.  Once berthd has sent TERM to the group, the leader is not reaped before
+ * the group is empty or was killed, so that no recycled group id is ever signalled; after an
+ * ordinary exit nothing is signalled at all.
+ */
+#ifndef BERTH_CHILD_H
+#define BERTH_CHILD_H
+
+#include "errpipe.h"
+#include "pool.h"
+
+enum child_state {
+	CHILD_HELD,		/* the spawn's outcome is outstanding */
+	CHILD_FAILED,		/* did not start: only to be reaped */
+	CHILD_RUNNING,
+	CHILD_ENDING,		/* TERM was sent */
+	CHILD_KILLED		/* KILL was sent */
+};
+
+/* Why a connection ended: `cause=` in its exit line. */
+enum child_cause { CHILD_EXIT, CHILD_LIFETIME, CHILD_STOP };
+
+struct child {
+	TAILQ_ENTRY(child) next;		/* in its service's list */
+	TAILQ_ENTRY(child) next_ended;		/* leaders that wait for their group to empty */
+	struct pool_service *service;
+	struct service *version;		/* held: what it was started from */
+	struct spawn_job *job;			/* while HELD */
+	enum child_state state;
+	enum child_cause cause;
+	bool exited;				/* ENDING: the leader has, its group perhaps not */
+	pid_t pid;
+	int pidfd;
+	struct loop_source *source;
+	struct errpipe *err;
+	struct loop_timer timer;		/* lifetime, held, then stop */
+	struct loop_timer lived;		/* while its service is throttled */
+	uint64_t connection;
+	uint32_t active;			/* for the start line */
+	int64_t started_ns, held_until_ns;
+	struct addr peer, local;
+	uid_t peer_uid;
+};
+
+/* What became of a connection that child_start() was given. */
+enum child_outcome {
+	CHILD_STARTED,		/* or held, or failed and logged: the connection was closed here */
+	CHILD_NO_RESOURCES	/* fd still the caller's: try again later; errno tells */
+};
+
+/*
+ * Start a handler of ps for the connection fd, whose place was taken by the caller; the place is given back when the
+ * handler has been reaped, or at once when none came to be.
+ */
+enum child_outcome child_start(struct pool_service *ps, int fd, const struct addr *peer,
+    const struct addr *local);
+
+/* TERM to its group, then after timeouts.stop KILL. */
+void child_end(struct child *c, enum child_cause cause);
+
+/* KILL to its group now. */
+void child_kill(struct child *c);
+
+/* At the end of berthd: forget a handler that lives on. */
+void child_forget(struct child *c);
+
+/* "uid:1000" or "192.0.2.7:4711" for the log and the control socket.  Returns buf. */
+const char *child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size);
+
+/* For pid 1 of a container: reap strangers that were left to us. */
+void child_reap_strangers(struct pool *p);
+
+#endif

@@ -1,0 +1,569 @@
+#include "control.h"
+
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../pure/wire.h"
+#include "../sys/fd.h"
+#include "../sys/log.h"
+#include "snapshot.h"
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unknown"
+#endif
+
+#define CLIENTS_MAX 1024
+#define READ_BYTES 4096
+
+struct client {
+	TAILQ_ENTRY(client) next;
+	struct control *control;
+	int fd;
+	struct loop_source *source;
+	uid_t uid;
+	char *in;			/* owned: bytes of calls not yet answered */
+	size_t in_len, in_room;
+	char *out;			/* owned: what is still to be sent */
+	size_t out_len, out_sent;
+	bool busy;			/* a reload answers later */
+	bool oneway;			/* ... and nobody wants to know */
+	bool in_eof;			/* nothing more comes; answer what came, then close */
+};
+
+struct control {
+	struct pool *pool;
+	struct reload *reload;
+	struct sock sock;
+	struct loop_source *source;
+	char *path, *lock_path;		/* owned */
+	int lock;
+	TAILQ_HEAD(, client) clients;
+	unsigned count;
+};
+
+static void serve(struct client *c);
+
+static void
+client_free(struct client *c)
+{
+	struct control *ctl = c->control;
+
+	reload_forget(ctl->reload, c);
+	TAILQ_REMOVE(&ctl->clients, c, next);
+	ctl->count--;
+	loop_remove(c->source);
+	fd_close(&c->fd);
+	free(c->in);
+	free(c->out);
+	free(c);
+}
+
+/* ---- sending ---- */
+
+/* As much as the socket takes; false when the client is lost (and freed). */
+static bool
+flush(struct client *c)
+{
+	while (c->out_sent < c->out_len) {
+		ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			loop_watch(c->source, EPOLLOUT);
+			return true;
+		}
+		if (n < 0) {
+			client_free(c);
+			return false;
+		}
+		c->out_sent += (size_t)n;
+	}
+	free(c->out);
+	c->out = NULL;
+	c->out_len = c->out_sent = 0;
+	loop_watch(c->source, c->in_eof ? 0 : EPOLLIN);
+	return true;
+}
+
+/* Takes the text over.  The length comes by pointer: it is set while the arguments are evaluated. */
+static void
+post(struct client *c, char *message, const size_t *len)
+{
+	char *out;
+
+	out = realloc(c->out, c->out_len + *len);
+	assert(out != NULL);
+	memcpy(out + c->out_len, message, *len);
+	c->out = out;
+	c->out_len += *len;
+	free(message);
+}
+
+static void
+reply(struct client *c, const struct wire_call *call, json_t *parameters)
+{
+	size_t len = 0;
+
+	if (!call->oneway)
+		post(c, wire_format_reply(parameters, false, &len), &len);
+	json_decref(parameters);
+}
+
+static void
+fail(struct client *c, const struct wire_call *call, const char *error, json_t *parameters)
+{
+	size_t len = 0;
+
+	if (!call->oneway)
+		post(c, wire_format_error(error, parameters, &len), &len);
+	json_decref(parameters);
+}
+
+/* ---- methods ---- */
+
+static const char *
+string_of(const struct wire_call *call, const char *key)
+{
+	return json_string_value(json_object_get(call->parameters, key));
+}
+
+static void
+get_info(struct client *c, const struct wire_call *call)
+{
+	reply(c, call, json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "berth", "product",
+	    "berthd", "version", BERTH_VERSION, "url", "", "interfaces", "org.varlink.service",
+	    "io.berth.Control"));
+}
+
+static void
+get_description(struct client *c, const struct wire_call *call)
+{
+	const char *name = string_of(call, "interface"), *text = NULL;
+
+	if (name == NULL) {
+		fail(c, call, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "interface"));
+		return;
+	}
+	if (strcmp(name, "io.berth.Control") == 0)
+		text = wire_interface_control;
+	else if (strcmp(name, "org.varlink.service") == 0)
+		text = wire_interface_service;
+	if (text == NULL)
+		fail(c, call, "org.varlink.service.InterfaceNotFound",
+		    json_pack("{s:s}", "interface", name));
+	else
+		reply(c, call, json_pack("{s:s}", "description", text));
+}
+
+static void
+list(struct client *c, const struct wire_call *call)
+{
+	reply(c, call, snapshot_list(c->control->pool));
+}
+
+/* The service that a call names; NULL: it was answered with an error. */
+static struct pool_service *
+named_service(struct client *c, const struct wire_call *call)
+{
+	const char *name = string_of(call, "service");
+	struct pool_service *ps;
+
+	if (name == NULL) {
+		fail(c, call, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "service"));
+		return NULL;
+	}
+	ps = pool_find(c->control->pool, name);
+	if (ps == NULL)
+		fail(c, call, "io.berth.Control.NoSuchService", json_pack("{s:s}", "service", name));
+	return ps;
+}
+
+static void
+show(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps = named_service(c, call);
+	json_t *shown;
+
+	if (ps == NULL)
+		return;
+	shown = ps->service != NULL
+	    ? spec_show(ps->service, reload_settings(c->control->reload)->defaults)
+	    : json_pack("{s:{},s:{}}", "config", "origin");
+	json_object_set_new(shown, "service", snapshot_service(ps));
+	reply(c, call, shown);
+}
+
+static void
+connections(struct client *c, const struct wire_call *call)
+{
+	json_t *name = json_object_get(call->parameters, "service");
+	struct pool_service *ps = NULL;
+
+	if (name != NULL && !json_is_null(name) && (ps = named_service(c, call)) == NULL)
+		return;
+	reply(c, call, snapshot_connections(c->control->pool, ps));
+}
+
+static void
+reload_done_for(void *arg, json_t *report)
+{
+	struct client *c = arg;
+	size_t len = 0;
+
+	c->busy = false;
+	if (!c->oneway)
+		post(c, wire_format_reply(report, false, &len), &len);
+	serve(c);
+}
+
+static void
+reload(struct client *c, const struct wire_call *call)
+{
+	c->busy = true;
+	c->oneway = call->oneway;
+	if (reload_all(c->control->reload, reload_done_for, c))
+		return;
+	c->busy = false;
+	reply(c, call, json_pack("{s:[],s:[],s:[],s:[s],s:[]}", "added", "changed", "removed",
+	    "errors", "berthd is stopping", "notes"));
+}
+
+static const struct method {
+	const char *name;
+	bool changes;			/* needs uid 0 or berthd's own */
+	void (*call)(struct client *c, const struct wire_call *call);
+} methods[] = {
+	{ "org.varlink.service.GetInfo", false, get_info },
+	{ "org.varlink.service.GetInterfaceDescription", false, get_description },
+	{ "io.berth.Control.List", false, list },
+	{ "io.berth.Control.Show", false, show },
+	{ "io.berth.Control.Connections", false, connections },
+	{ "io.berth.Control.Reload", true, reload },
+};
+
+static bool
+known_interface(const char *method)
+{
+	return strncmp(method, "org.varlink.service.", 20) == 0 ||
+	    strncmp(method, "io.berth.Control.", 17) == 0;
+}
+
+static void
+unknown_method(struct client *c, const struct wire_call *call)
+{
+	char name[256];
+	char *dot;
+
+	if (known_interface(call->method)) {
+		fail(c, call, "org.varlink.service.MethodNotFound",
+		    json_pack("{s:s}", "method", call->method));
+		return;
+	}
+	strlcpy(name, call->method, sizeof(name));
+	if ((dot = strrchr(name, '.')) != NULL)
+		*dot = '\0';
+	fail(c, call, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", name));
+}
+
+static void
+dispatch(struct client *c, const struct wire_call *call)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		const struct method *m = &methods[i];
+
+		if (strcmp(m->name, call->method) != 0)
+			continue;
+		if (m->changes && c->uid != 0 && c->uid != geteuid()) {
+			log_message(RECORD_NOTICE, "note", "control: uid %u may not call %s",
+			    (unsigned)c->uid, m->name);
+			fail(c, call, "org.varlink.service.PermissionDenied", json_object());
+			return;
+		}
+		m->call(c, call);
+		return;
+	}
+	unknown_method(c, call);
+}
+
+/* ---- receiving ---- */
+
+enum next { NEXT_NONE, NEXT_SERVED, NEXT_LOST };
+
+/* Answer the next whole call in the buffer.  NEXT_LOST: the client was freed. */
+static enum next
+next_call(struct client *c)
+{
+	char *end = c->in_len > 0 ? memchr(c->in, '\0', c->in_len) : NULL;
+	struct wire_call call;
+	struct diag why;
+	size_t len;
+	bool good;
+
+	if (end == NULL)
+		return NEXT_NONE;
+	len = (size_t)(end - c->in);
+	good = wire_parse_call(c->in, len, &call, &why);
+	memmove(c->in, end + 1, c->in_len - len - 1);
+	c->in_len -= len + 1;
+	if (!good) {
+		/* what follows junk cannot be trusted to be in step */
+		client_free(c);
+		return NEXT_LOST;
+	}
+	dispatch(c, &call);
+	wire_call_fini(&call);
+	return NEXT_SERVED;
+}
+
+/* Answer calls as long as the answers go out at once.  May free the client. */
+static void
+serve(struct client *c)
+{
+	enum next next;
+
+	do {
+		if (c->out != NULL && !flush(c))
+			return;
+		if (c->out != NULL || c->busy)
+			return;
+	} while ((next = next_call(c)) == NEXT_SERVED);
+	if (next == NEXT_NONE && c->in_eof)
+		client_free(c);
+}
+
+static bool
+grow(struct client *c)
+{
+	char *in;
+
+	if (c->in_room - c->in_len >= READ_BYTES)
+		return true;
+	if (c->in_len >= WIRE_CALL_MAX)
+		return false;
+	in = realloc(c->in, c->in_room + READ_BYTES);
+	if (in == NULL)
+		return false;
+	c->in = in;
+	c->in_room += READ_BYTES;
+	return true;
+}
+
+static void
+client_ready(void *arg, uint32_t events)
+{
+	struct client *c = arg;
+	ssize_t n;
+
+	if (c->out != NULL) {
+		if (events & (EPOLLERR | EPOLLHUP))
+			client_free(c);
+		else
+			serve(c);
+		return;
+	}
+	if (!grow(c)) {
+		client_free(c);
+		return;
+	}
+	n = recv(c->fd, c->in + c->in_len, READ_BYTES, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0 || (n == 0 && (!c->busy || (events & EPOLLHUP)))) {
+		client_free(c);
+		return;
+	}
+	if (n == 0) {
+		c->in_eof = true;
+		loop_watch(c->source, 0);
+		return;
+	}
+	c->in_len += (size_t)n;
+	serve(c);
+}
+
+static void
+client_add(struct control *ctl, int fd)
+{
+	struct client *c;
+	pid_t pid;
+	gid_t gid;
+
+	if (ctl->count >= CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return;
+	}
+	*c = (struct client){ .control = ctl, .fd = fd, .uid = (uid_t)-1 };
+	sock_credentials(fd, &c->uid, &gid, &pid);
+	c->source = loop_add(ctl->pool->loop, fd, EPOLLIN, client_ready, c);
+	if (c->source == NULL) {
+		close(fd);
+		free(c);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&ctl->clients, c, next);
+	ctl->count++;
+}
+
+static void
+control_ready(void *arg, uint32_t events)
+{
+	struct control *ctl = arg;
+	struct addr peer;
+	int fd;
+
+	(void)events;
+	for (int i = 0; i < 16; i++) {
+		if (sock_accept(ctl->sock.fd, &fd, &peer) != SOCK_CONNECTION)
+			return;
+		client_add(ctl, fd);
+	}
+}
+
+/* ---- the socket itself ---- */
+
+/*
+ * The lock is on a file that is removed at the end: after taking it, the path must still lead to
+ * the same file.
+ */
+static bool
+take_lock(struct control *c, struct diag *why)
+{
+	struct stat a, b;
+
+	for (;;) {
+		c->lock = fd_high(open(c->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+		if (c->lock < 0) {
+			diag_set(why, "%s: %s", c->lock_path, strerror(errno));
+			return false;
+		}
+		if (flock(c->lock, LOCK_EX | LOCK_NB) < 0) {
+			pid_t pid = sock_server(c->path);
+
+			if (pid != 0)
+				diag_set(why, "%s: berthd is running already, as pid %d", c->path,
+				    (int)pid);
+			else
+				diag_set(why, "%s: another berthd holds it", c->lock_path);
+			return false;
+		}
+		if (fstat(c->lock, &a) == 0 && stat(c->lock_path, &b) == 0 && a.st_ino == b.st_ino)
+			return true;
+		fd_close(&c->lock);
+	}
+}
+
+static bool
+make_directory(const char *path, struct diag *why)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	char *slash;
+
+	strlcpy(dir, path, sizeof(dir));
+	slash = strrchr(dir, '/');
+	if (slash == NULL || slash == dir)
+		return true;
+	*slash = '\0';
+	if (mkdir(dir, geteuid() == 0 ? 0755 : 0700) == 0 || errno == EEXIST)
+		return true;
+	diag_set(why, "%s: %s", dir, strerror(errno));
+	return false;
+}
+
+static bool
+open_socket(struct control *c, struct diag *why)
+{
+	struct sock_options opt = { .backlog = 128, .mode = 0600, .owner = (uid_t)-1,
+		.group = (gid_t)-1 };
+	struct endpoint_key key = { .kind = ENDPOINT_UNIX };
+	struct sockaddr_un *un = &key.addr.u.un;
+
+	if (strlen(c->path) >= sizeof(un->sun_path)) {
+		diag_set(why, "%s: longer than a socket path can be", c->path);
+		return false;
+	}
+	un->sun_family = AF_UNIX;
+	strlcpy(un->sun_path, c->path, sizeof(un->sun_path));
+	key.addr.len = sizeof(*un);
+	if (sock_listen(&key, &opt, &c->sock, why) == SOCK_OPENED)
+		return true;
+	diag_prefix(why, "%s: ", c->path);
+	return false;
+}
+
+struct control *
+control_new(struct pool *p, const char *path, struct diag *why)
+{
+	struct control *c = calloc(1, sizeof(*c));
+
+	assert(c != NULL);
+	c->pool = p;
+	c->lock = c->sock.fd = -1;
+	TAILQ_INIT(&c->clients);
+	c->path = strdup(path);
+	if (asprintf(&c->lock_path, "%s.lock", path) < 0)
+		c->lock_path = NULL;
+	assert(c->path != NULL && c->lock_path != NULL);
+	if (!make_directory(path, why) || !take_lock(c, why))
+		goto fail;
+	if (!open_socket(c, why)) {
+		unlink(c->lock_path);
+		goto fail;
+	}
+	c->source = loop_add(p->loop, c->sock.fd, EPOLLIN, control_ready, c);
+	if (c->source != NULL)
+		return c;
+	diag_set(why, "epoll_ctl: %s", strerror(errno));
+	sock_close(&c->sock);
+	unlink(c->lock_path);
+fail:
+	fd_close(&c->lock);
+	free(c->path);
+	free(c->lock_path);
+	free(c);
+	return NULL;
+}
+
+void
+control_set_reload(struct control *c, struct reload *r)
+{
+	c->reload = r;
+}
+
+bool
+control_set_group(struct control *c, gid_t gid, struct diag *why)
+{
+	if (lchown(c->path, (uid_t)-1, gid) == 0 && chmod(c->path, 0660) == 0)
+		return true;
+	diag_set(why, "%s: %s", c->path, strerror(errno));
+	return false;
+}
+
+void
+control_free(struct control *c)
+{
+	struct client *cl, *next;
+
+	if (c == NULL)
+		return;
+	TAILQ_FOREACH_SAFE(cl, &c->clients, next, next)
+		client_free(cl);
+	loop_remove(c->source);
+	sock_close(&c->sock);
+	unlink(c->lock_path);
+	fd_close(&c->lock);
+	free(c->path);
+	free(c->lock_path);
+	free(c);
+}

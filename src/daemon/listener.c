@@ -1,0 +1,314 @@
+#include "listener.h"
+
+#include <sys/epoll.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../sys/fd.h"
+#include "../sys/log.h"
+
+#define POLLED (EPOLLIN | EPOLLET)
+#define PAIR_TRIES 16
+
+static bool try_open(struct listener *l, struct diag *why);
+
+static struct sock_options
+options(const struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	return (struct sock_options){ .backlog = s->socket.backlog,
+		.keep_alive = s->socket.keep_alive, .no_delay = s->socket.no_delay,
+		.free_bind = s->socket.free_bind, .mode = s->socket.mode,
+		.owner = s->socket.owner_uid, .group = s->socket.group_gid };
+}
+
+static void
+log_listener(enum record_level level, const char *word, const struct listener *l,
+    const char *reason)
+{
+	char address[ADDR_TEXT_MAX];
+	struct record r;
+
+	if (!log_wants(level))
+		return;
+	record_init(&r, level, word);
+	record_text(&r, "service", l->service->name);
+	record_text(&r, "endpoint", l->endpoint);
+	record_text(&r, "address",
+	    addr_format(listener_is_open(l) ? &l->sock.bound : &l->key.addr, address,
+		sizeof(address)));
+	record_text(&r, "reason", reason);
+	if (reason != NULL && loop_armed(&l->retry))
+		record_seconds(&r, "retry", l->retry.due_ns - loop_now(l->service->pool->loop));
+	log_record(&r);
+}
+
+struct listener *
+listener_add(struct pool_service *ps, const struct endpoint_key *key, const char *endpoint)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	assert(l != NULL);
+	l->service = ps;
+	l->key = *key;
+	l->sock.fd = l->pending_fd = -1;
+	strlcpy(l->endpoint, endpoint, sizeof(l->endpoint));
+	TAILQ_INSERT_TAIL(&ps->listeners, l, next);
+	return l;
+}
+
+/*
+ * The queue is not empty any more (edge-triggered).  While a gate holds the service back, one
+ * event is enough to know: further ones would only wake us for nothing.
+ */
+static void
+listener_ready(void *arg, uint32_t events)
+{
+	struct listener *l = arg;
+	struct pool_service *ps = l->service;
+
+	(void)events;
+	if (l->ready && (ps->gate != ADMIT_OK || pool_gate(ps->pool) != ADMIT_OK)) {
+		if (l->armed && loop_watch(l->source, 0))
+			l->armed = false;
+		return;
+	}
+	listener_mark_ready(l);
+}
+
+void
+listener_mark_ready(struct listener *l)
+{
+	if (l->ready)
+		return;
+	l->ready = true;
+	TAILQ_INSERT_TAIL(&l->service->ready, l, next_ready);
+	pool_touch(l->service);
+}
+
+void
+listener_mark_empty(struct listener *l)
+{
+	if (!l->ready)
+		return;
+	l->ready = false;
+	TAILQ_REMOVE(&l->service->ready, l, next_ready);
+	pool_touch(l->service);
+	if (!l->armed && l->source != NULL && loop_watch(l->source, POLLED))
+		l->armed = true;
+}
+
+static void
+retry_due(void *arg)
+{
+	struct listener *l = arg;
+
+	if (listener_open(l))
+		log_listener(RECORD_NOTICE, "listen", l, NULL);
+}
+
+/* The IPv4 half of a pair with port 0, for whose port the IPv6 half is meant. */
+static struct listener *
+pair_of(const struct listener *l)
+{
+	struct listener *other = TAILQ_PREV(l, listener_list, next);
+
+	return l->key.pair_port && other != NULL && listener_is_open(other) ? other : NULL;
+}
+
+static void
+close_socket(struct listener *l)
+{
+	loop_remove(l->source);
+	l->source = NULL;
+	l->armed = false;
+	sock_close(&l->sock);
+}
+
+/*
+ * Both halves of a pair with port 0 get one number: where the IPv4 port is taken in IPv6, both are
+ * given up and another is tried.
+ */
+static bool
+open_pair(struct listener *l, struct listener *half, struct diag *why)
+{
+	struct sock_options opt = options(l);
+	struct endpoint_key key = l->key;
+
+	for (int i = 0; i < PAIR_TRIES; i++) {
+		enum sock_outcome out;
+
+		addr_set_port(&key.addr, addr_port(&half->sock.bound));
+		out = sock_listen(&key, &opt, &l->sock, why);
+		if (out == SOCK_OPENED || out == SOCK_NO_FAMILY)
+			return out == SOCK_OPENED;
+		if (out != SOCK_IN_USE || half->ready)
+			return false;
+		close_socket(half);
+		if (!try_open(half, why))
+			return false;
+	}
+	return false;
+}
+
+static bool
+watch(struct listener *l, struct diag *why)
+{
+	struct loop *loop = l->service->pool->loop;
+
+	l->source = loop_add(loop, l->sock.fd, POLLED, listener_ready, l);
+	if (l->source == NULL) {
+		diag_set(why, "epoll_ctl: %s", strerror(errno));
+		sock_close(&l->sock);
+		return false;
+	}
+	l->armed = true;
+	return true;
+}
+
+static bool
+try_open(struct listener *l, struct diag *why)
+{
+	struct sock_options opt = options(l);
+	struct listener *half = pair_of(l);
+
+	if (half != NULL) {
+		if (!open_pair(l, half, why))
+			return false;
+	} else if (sock_listen(&l->key, &opt, &l->sock, why) != SOCK_OPENED) {
+		return false;
+	}
+	return watch(l, why);
+}
+
+/* Of an endpoint without a host, a family that this kernel lacks is no error. */
+static bool
+family_is_missing(const struct listener *l)
+{
+	int fd;
+
+	if (!l->key.wildcard_half)
+		return false;
+	fd = socket(l->key.addr.u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		close(fd);
+		return false;
+	}
+	return errno == EAFNOSUPPORT;
+}
+
+/* If another service of ours has an address that excludes this one, say which. */
+static void
+name_holder(struct listener *l)
+{
+	struct pool_service *ps;
+	struct listener *o;
+
+	TAILQ_FOREACH(ps, &l->service->pool->services, next)
+		TAILQ_FOREACH(o, &ps->listeners, next)
+			if (o != l && listener_is_open(o) &&
+			    endpoint_key_overlaps(&o->key, &l->key)) {
+				char text[ADDR_TEXT_MAX + 16];
+
+				snprintf(l->reason, sizeof(l->reason), "held by service %s (%s)",
+				    ps->name, endpoint_key_format(&o->key, text, sizeof(text)));
+				return;
+			}
+}
+
+bool
+listener_open(struct listener *l)
+{
+	struct loop *loop = l->service->pool->loop;
+	struct diag why = { "" };
+
+	assert(!listener_is_open(l));
+	loop_disarm(&l->retry);
+	l->reason[0] = '\0';
+	if (try_open(l, &why)) {
+		backoff_reset(&l->backoff);
+		log_listener(RECORD_DEBUG, "listen", l, NULL);
+		return true;
+	}
+	if (family_is_missing(l))
+		return true;
+	strlcpy(l->reason, why.text, sizeof(l->reason));
+	if (strncmp(why.text, "address already in use", 22) == 0)
+		name_holder(l);
+	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
+	log_listener(RECORD_WARNING, "waiting", l, l->reason);
+	return false;
+}
+
+void
+listener_wait_for(struct listener *l, const char *holder)
+{
+	snprintf(l->reason, sizeof(l->reason), "held by service %s", holder);
+	log_listener(RECORD_WARNING, "waiting", l, l->reason);
+}
+
+static void
+forget(struct listener *l)
+{
+	loop_disarm(&l->retry);
+	if (l->ready) {
+		TAILQ_REMOVE(&l->service->ready, l, next_ready);
+		pool_touch(l->service);
+	}
+	TAILQ_REMOVE(&l->service->listeners, l, next);
+	pool_touch(l->service);
+	free(l);
+}
+
+void
+listener_take(struct listener *l, struct listener *from)
+{
+	struct sock_options opt = options(l);
+	struct diag why;
+
+	assert(!listener_is_open(l) && listener_is_open(from));
+	loop_remove(from->source);
+	from->source = NULL;
+	l->sock = from->sock;
+	from->sock.fd = -1;
+	l->pending_fd = from->pending_fd;
+	l->pending_peer = from->pending_peer;
+	l->pending_since_ns = from->pending_since_ns;
+	from->pending_fd = -1;
+	if (from->ready)
+		listener_mark_ready(l);
+	forget(from);
+	if (!sock_apply(&l->sock, &l->key, &opt, &why))
+		log_message(RECORD_WARNING, "warning", "%s: %s: %s", l->service->name, l->endpoint,
+		    why.text);
+	if (!watch(l, &why))
+		log_listener(RECORD_ERROR, "waiting", l, why.text);
+}
+
+void
+listener_remove(struct listener *l)
+{
+	if (l == NULL)
+		return;
+	fd_close(&l->pending_fd);
+	close_socket(l);
+	forget(l);
+}
+
+void
+listener_broken(struct listener *l, int error)
+{
+	struct loop *loop = l->service->pool->loop;
+
+	listener_mark_empty(l);
+	close_socket(l);
+	snprintf(l->reason, sizeof(l->reason), "accept: %s", strerror(error));
+	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
+	log_listener(RECORD_ERROR, "waiting", l, l->reason);
+}

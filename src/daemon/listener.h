@@ -1,0 +1,44 @@
+/*
+ * listener - the endpoints of a service: opened, retried, moved, closed
+ */
+#ifndef BERTH_LISTENER_H
+#define BERTH_LISTENER_H
+
+#include "pool.h"
+
+/*
+ * Make a listener for one key of ps, at the end of its list, not yet open.  endpoint: the string in the file.
+ * Aborts when memory cannot be had.
+ */
+struct listener *listener_add(struct pool_service *ps, const struct endpoint_key *key,
+    const char *endpoint);
+
+/*
+ * Try to open it.  Not possible: it waits, `reason` tells, and it is tried again after 1 s, doubling to
+ * 60 s.  Returns true when it listens, or when its family does not exist and nobody asked for it by name.
+ */
+bool listener_open(struct listener *l);
+
+/* It waits because another service of ours has the endpoint; the reload that changes that wakes it. */
+void listener_wait_for(struct listener *l, const char *holder);
+
+/*
+ * Take over the open socket of `from`, with the connections in its queue and its pending one;
+ * `from` is left without and is removed.  The options of the new owner are applied.
+ */
+void listener_take(struct listener *l, struct listener *from);
+
+/* Close the socket (a pending connection is reset), forget the listener.  NULL is harmless. */
+void listener_remove(struct listener *l);
+
+/* Put it into, or out of, its service's list of ready ones. */
+void listener_mark_ready(struct listener *l);
+void listener_mark_empty(struct listener *l);
+
+/* accept(2) says that the socket is of no use any more: close it, and open it again by the retry timer. */
+void listener_broken(struct listener *l, int error);
+
+/* Is there a socket? */
+static inline bool listener_is_open(const struct listener *l) { return l->sock.fd >= 0; }
+
+#endif

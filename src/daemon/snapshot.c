@@ -1,0 +1,140 @@
+#include "snapshot.h"
+
+#include <string.h>
+
+#include "apply.h"
+#include "child.h"
+#include "listener.h"
+
+/* A path or description may hold bytes that are not UTF-8; a JSON string cannot. */
+static json_t *
+text(const char *s)
+{
+	json_t *j = s != NULL ? json_string(s) : json_null();
+
+	return j != NULL ? j : json_string("(not UTF-8)");
+}
+
+static json_t *
+strings(const struct diag_list *list)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(a, text(list->text[i]));
+	return a;
+}
+
+static json_t *
+snapshot_endpoint(const struct listener *l)
+{
+	const char *reason = l->reason[0] != '\0' ? l->reason : NULL;
+	char address[ADDR_TEXT_MAX];
+
+	addr_format(listener_is_open(l) ? &l->sock.bound : &l->key.addr, address, sizeof(address));
+	if (listener_is_open(l) && !sock_address_present(&l->sock.bound))
+		reason = "this host does not have the address";
+	return json_pack("{s:s,s:o,s:s,s:o}", "endpoint", l->endpoint, "address", text(address),
+	    "state", listener_is_open(l) ? "listening" : "waiting", "reason", text(reason));
+}
+
+static const char *
+state_of(const struct pool_service *ps)
+{
+	const struct listener *l;
+
+	if (ps->removed)
+		return "removed";
+	if (ps->errors.count > 0)
+		return "invalid";
+	if (ps->service != NULL && !ps->service->enabled)
+		return "disabled";
+	TAILQ_FOREACH(l, &ps->listeners, next)
+		if (listener_is_open(l))
+			return "open";
+	return "waiting";
+}
+
+/* Why its listeners are not served now, in the one vocabulary; NULL: they are. */
+static const char *
+gate_of(const struct pool_service *ps)
+{
+	enum admit_verdict gate = ps->gate;
+
+	if (TAILQ_EMPTY(&ps->listeners))
+		return NULL;
+	if (ps->pool->draining)
+		gate = ADMIT_DRAINING;
+	else if (gate == ADMIT_OK)
+		gate = pool_gate(ps->pool);
+	return gate != ADMIT_OK ? admit_word(gate) : NULL;
+}
+
+json_t *
+snapshot_service(const struct pool_service *ps)
+{
+	const struct service *s = ps->service;
+	json_t *endpoints = json_array(), *warnings = strings(&ps->warnings);
+	const struct listener *l;
+	char warning[512] = "";
+
+	TAILQ_FOREACH(l, &ps->listeners, next)
+		if (listener_is_open(l) || l->reason[0] != '\0')
+			json_array_append_new(endpoints, snapshot_endpoint(l));
+	if (s != NULL && !ps->removed)
+		apply_program_warning(s, warning, sizeof(warning));
+	if (warning[0] != '\0')
+		json_array_append_new(warnings, text(warning));
+	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "name", ps->name,
+	    "description", text(s != NULL ? s->description : NULL), "file", text(ps->file),
+	    "state", state_of(ps), "gate", text(gate_of(ps)), "active", (json_int_t)ps->active,
+	    "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "accepted",
+	    (json_int_t)ps->count.accepted, "failed", (json_int_t)ps->count.failed, "endpoints",
+	    endpoints, "errors", strings(&ps->errors), "warnings", warnings);
+}
+
+json_t *
+snapshot_list(struct pool *p)
+{
+	json_t *a = json_array();
+	const struct pool_service *ps;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		json_array_append_new(a, snapshot_service(ps));
+	return json_pack("{s:o}", "services", a);
+}
+
+static const char *const child_states[] = {
+	[CHILD_HELD] = "starting", [CHILD_FAILED] = "failed", [CHILD_RUNNING] = "running",
+	[CHILD_ENDING] = "ending", [CHILD_KILLED] = "killed",
+};
+
+static json_t *
+snapshot_child(const struct child *c)
+{
+	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
+	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
+
+	return json_pack("{s:I,s:s,s:i,s:o,s:o,s:f,s:s}", "connection", (json_int_t)c->connection,
+	    "service", c->service->name, "pid", (int)c->pid, "peer",
+	    text(child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer))), "local",
+	    text(addr_format(&c->local, local, sizeof(local))), "started", (double)lived / 1e9,
+	    "state", child_states[c->state]);
+}
+
+json_t *
+snapshot_connections(struct pool *p, const struct pool_service *service)
+{
+	json_t *a = json_array();
+	const struct pool_service *ps;
+	const struct child *c;
+
+	TAILQ_FOREACH(ps, &p->services, next) {
+		if (service != NULL && service != ps)
+			continue;
+		TAILQ_FOREACH(c, &ps->children, next)
+			if (c->state != CHILD_FAILED)
+				json_array_append_new(a, snapshot_child(c));
+	}
+	return json_pack("{s:o}", "connections", a);
+}

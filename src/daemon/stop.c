@@ -1,0 +1,101 @@
+#include "stop.h"
+
+#include <limits.h>
+
+#include "child.h"
+#include "listener.h"
+
+static struct loop_timer grace;
+
+/* What the queue holds now; of a unix socket only "until it is empty" can be known. */
+static void
+stop_listener(struct listener *l)
+{
+	int queue = listener_is_open(l) ? sock_queue(l->sock.fd) : 0;
+
+	l->quota = queue >= 0 ? queue : INT_MAX;
+	l->stopping = true;
+	if (l->quota == 0 && l->pending_fd < 0)
+		listener_remove(l);
+	else
+		listener_mark_ready(l);
+}
+
+static void
+each_listener(struct pool *p, void (*what)(struct listener *l))
+{
+	struct pool_service *ps;
+	struct listener *l, *next;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		TAILQ_FOREACH_SAFE(l, &ps->listeners, next, next)
+			what(l);
+}
+
+static void
+grace_over(void *arg)
+{
+	struct pool *p = arg;
+	struct pool_service *ps;
+	struct child *c, *next;
+
+	each_listener(p, listener_remove);
+	TAILQ_FOREACH(ps, &p->services, next)
+		TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
+			child_end(c, CHILD_STOP);
+}
+
+void
+stop_begin(struct pool *p, int64_t grace_ns, bool leave)
+{
+	p->draining = true;
+	if (leave) {
+		each_listener(p, listener_remove);
+		p->leaving = true;
+		return;
+	}
+	each_listener(p, stop_listener);
+	loop_arm(p->loop, &grace, loop_now(p->loop) + grace_ns, grace_over, p);
+}
+
+void
+stop_hurry(struct pool *p)
+{
+	loop_arm(p->loop, &grace, loop_now(p->loop), grace_over, p);
+}
+
+bool
+stop_is_done(const struct pool *p)
+{
+	const struct pool_service *ps;
+
+	if (!p->draining)
+		return false;
+	if (p->leaving)
+		return true;
+	if (p->active > 0)
+		return false;
+	TAILQ_FOREACH(ps, &p->services, next)
+		if (!TAILQ_EMPTY(&ps->listeners))
+			return false;
+	return true;
+}
+
+void
+stop_fini(struct pool *p)
+{
+	struct pool_service *ps, *next;
+
+	loop_disarm(&grace);
+	each_listener(p, listener_remove);
+	loop_disarm(&p->shortage_timer);
+	TAILQ_FOREACH_SAFE(ps, &p->services, next, next) {
+		struct child *c, *next_child;
+
+		TAILQ_FOREACH_SAFE(c, &ps->children, next, next_child)
+			child_forget(c);
+		errpipe_close_all(ps);
+		ps->removed = true;
+		pool_reap_service(ps);
+	}
+}

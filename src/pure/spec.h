@@ -1,0 +1,185 @@
+/*
+ * spec - service files and berth.json: one table of keys
+ *
+ * One table (struct spec_key, in spec_keys.c) drives parsing, defaults, the suggestion for
+ * an unknown key, the effective configuration, comparison on reload and the JSON
+ * Schema.  A service's effective object is: built-in defaults, under the
+ * `defaults` of berth.json, under the file.  Objects merge key by key, everything
+ * else is replaced.
+ *
+ * A struct service is validated, immutable after spec_resolve(), shared by
+ * reference count: the running side and every live handler hold one.
+ */
+#ifndef BERTH_SPEC_H
+#define BERTH_SPEC_H
+
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "diag.h"
+#include "endpoint.h"
+#include "lookup.h"
+
+#define SPEC_FILE_MAX 65536	/* bytes; a longer file is refused */
+
+enum spec_stderr { SPEC_STDERR_LOG, SPEC_STDERR_SOCKET, SPEC_STDERR_NULL };
+
+/* A user or group as written: by name or by number. */
+struct spec_ident {
+	bool set, numeric;
+	uint32_t id;
+	char *name;		/* owned; NULL unless by name */
+};
+
+struct spec_rlimit {
+	bool set;
+	rlim_t soft, hard;	/* RLIM_INFINITY: unlimited */
+};
+
+/* Who a handler runs as; filled by spec_resolve(). */
+struct spec_identity {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;		/* owned */
+	size_t ngroups;
+	char *user, *home, *shell; /* owned */
+};
+
+struct service {
+	unsigned refs;
+	char *name;		/* owned: the file's name without ".json" */
+	char *description;	/* owned; NULL none */
+	bool enabled;
+	struct endpoint *listen;/* owned */
+	size_t nlisten;
+	char **exec;		/* owned, NULL-terminated; exec[0] is an absolute path */
+	char *argv0;		/* owned; NULL: exec[0] */
+	enum spec_stderr stderr_to;
+	struct spec_ident user, group, *groups; /* as written */
+	size_t ngroups;
+	bool groups_set;
+	struct {
+		char **environment;	/* owned, "NAME=value", NULL-terminated */
+		char **pass_environment;/* owned, names, NULL-terminated */
+		char *working_directory;/* owned, absolute */
+		mode_t umask;
+		int nice;
+		bool oom_score_adj_set;
+		int oom_score_adj;
+		struct spec_rlimit rlimits[RLIM_NLIMITS]; /* by RLIMIT_* number */
+	} process;
+	struct {
+		uint32_t connections;	/* 0: none */
+	} limits;
+	struct {
+		int64_t lifetime_ns;	/* 0: none */
+		int64_t stop_ns;
+	} timeouts;
+	struct {
+		int backlog;
+		bool keep_alive, no_delay, free_bind;
+		char bind_to_device[IF_NAMESIZE]; /* "" none */
+		mode_t mode;
+		struct spec_ident owner, group;
+		uid_t owner_uid;	/* resolved; (uid_t)-1: not set */
+		gid_t group_gid;
+	} socket;
+	struct {
+		bool connections;
+	} log;
+	struct spec_identity identity;
+	char *own;		/* owned: the file's object, compact JSON: for `show` */
+	char *merged;		/* owned: defaults and file, compact, sorted: for comparison */
+};
+
+/* What the parser must know about the daemon.  All of it outlives the call only. */
+struct spec_context {
+	bool root;		/* berthd runs as root: `user` is required */
+	uid_t uid;		/* berthd's own, when not root */
+	gid_t gid;
+	json_t *defaults;	/* validated `defaults` of berth.json; NULL none */
+};
+
+/* The service name in a file name: true and *name (caller frees) for NAME.json with a legal NAME. */
+bool spec_file_name(const char *file, char **name);
+
+/*
+ * Parse the text of one service file.  file: what messages begin with, e.g.
+ * "/etc/berth/services.d/echo.json".  Syntax errors (duplicate keys among them)
+ * are one message "FILE:LINE:COLUMN: ..."; errors of meaning are all collected, each
+ * "FILE: key.path: ...".  Returns a service with refs 1, or NULL with at least
+ * one message in errs.
+ */
+struct service *spec_parse(const struct spec_context *ctx, const char *file, const char *name,
+    const char *text, size_t len, struct diag_list *errs);
+
+/* Ask for every name that the service wants known. */
+void spec_wants(const struct service *s, struct lookup_table *t);
+
+/*
+ * Fill in ids and port numbers from the answers.  Errors as in spec_parse():
+ * "FILE: user: there is no user "finger"".  *transient becomes true (never false)
+ * when an answer failed for another reason than absence, so that a later try may
+ * do better.  Returns false when the service cannot be used.
+ */
+bool spec_resolve(struct service *s, const struct spec_context *ctx, const char *file,
+    const struct lookup_table *t, struct diag_list *errs, bool *transient);
+
+struct service *spec_hold(struct service *s);
+void spec_release(struct service *s);	/* NULL is harmless */
+
+/* Same effective configuration and ids, so that a reload changes nothing. */
+bool spec_equal(const struct service *a, const struct service *b);
+
+/* Dotted names of the keys in which the two differ, for the reload's report: an array of strings. */
+json_t *spec_changes(const struct service *a, const struct service *b);
+
+/*
+ * The effective configuration and where each value came from: {"config": {...}, "origin": {"user":
+ * "berth.json", "limits.connections": "default", "listen": "file"}}; origin maps each dotted key
+ * that has a value.  New reference.
+ */
+json_t *spec_show(const struct service *s, const json_t *defaults);
+
+/* ---- berth.json ---- */
+
+enum spec_log_target { SPEC_LOG_AUTO, SPEC_LOG_STDERR, SPEC_LOG_SYSLOG, SPEC_LOG_JOURNAL };
+enum spec_log_format { SPEC_LOG_TEXT, SPEC_LOG_JSON };
+
+struct settings {
+	char **services;	/* owned, NULL-terminated; NULL: not given */
+	char *control_socket;	/* owned; NULL: not given */
+	struct spec_ident control_group;
+	enum spec_log_target log_target;
+	enum spec_log_format log_format;
+	int log_level;		/* syslog(3): 3 error, 4 warning, 5 notice, 6 info, 7 debug */
+	uint32_t limits_connections; /* 0: computed */
+	bool stop_leave;	/* stop_grace: "leave" */
+	int64_t stop_grace_ns;
+	json_t *defaults;	/* owned reference; NULL none */
+};
+
+/* Built-in values, as if an empty object had been read. */
+struct settings *settings_default(void);
+
+/* Parse the text of berth.json; errors as in spec_parse().  Returns NULL on error. */
+struct settings *settings_parse(const char *file, const char *text, size_t len,
+    struct diag_list *errs);
+void settings_free(struct settings *s);
+
+/* ---- the table as a document ---- */
+
+/* JSON Schema (2020-12) of a service file, and of berth.json.  New references. */
+json_t *spec_schema_service(void);
+json_t *spec_schema_settings(void);
+
+/* "error" "warning" "notice" "info" "debug" to syslog(3) numbers, and back; -1, NULL unknown. */
+int spec_log_level(const char *name);
+const char *spec_log_level_name(int level);
+
+#endif

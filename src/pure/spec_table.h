@@ -1,0 +1,142 @@
+/*
+ * spec_table - the table of keys and those who walk it; private to spec_*.c and settings.c
+ *
+ * One row a key.  A row has either `inside` (an object with keys of its own) or a `type`, which
+ * reads a value into the structure.  Everything that there is to know about a key is in its row.
+ */
+#ifndef BERTH_SPEC_TABLE_H
+#define BERTH_SPEC_TABLE_H
+
+#include "spec.h"
+
+/* What a change of a key asks of the running side. */
+enum spec_effect {
+	SPEC_EFFECT_TEXT,	/* nothing: for people only */
+	SPEC_EFFECT_NEW_HANDLERS, /* holds from the next handler on */
+	SPEC_EFFECT_LISTENER,	/* set anew on the open listeners */
+	SPEC_EFFECT_REBIND,	/* listeners are opened or closed */
+	SPEC_EFFECT_LIVE,	/* holds at once */
+	SPEC_EFFECT_RESTART	/* berthd must be started again */
+};
+
+enum spec_flag {
+	SPEC_REQUIRED = 1,
+	SPEC_OWN = 2,		/* only in the service's own file, not in `defaults` */
+	SPEC_NONE = 4		/* 0 or null means none */
+};
+
+struct spec_word {		/* ended by name NULL */
+	const char *name;
+	int value;
+};
+
+struct spec_key;
+
+/*
+ * Where the reader stands, for messages.  The path is a stack of borrowed names, so that nothing
+ * is formatted unless something is wrong.
+ */
+struct spec_reader {
+	const char *file;
+	struct diag_list *errs;
+	unsigned forbidden;	/* keys with one of these flags are refused */
+	unsigned depth;
+	const char *path[8];
+};
+
+/*
+ * A type reads `value`, which came for key k, into the structure `into` (k->offset says where), or
+ * complains.  expect is what messages ask for; NULL: made from the row's words or range.
+ * schema is JSON Schema text; NULL: made from the row's words or range.
+ */
+struct spec_type {
+	const char *expect;
+	const char *schema;
+	void (*read)(struct spec_reader *r, const struct spec_key *k, const json_t *value,
+	    void *into);
+};
+
+struct spec_key {		/* a table is ended by name NULL */
+	const char *name;
+	const struct spec_type *type;
+	const struct spec_key *inside;
+	size_t offset;
+	int64_t min, max;
+	const struct spec_word *words;
+	const char *fallback;	/* built-in default as JSON text; NULL none */
+	enum spec_effect effect;
+	unsigned flags;
+	const char *doc;
+};
+
+/* ---- spec_keys.c ---- */
+
+extern const struct spec_key spec_keys_service[];
+extern const struct spec_key spec_keys_settings[];
+extern const struct spec_word spec_keys_levels[];
+
+/* ---- spec_type.c ---- */
+
+extern const struct spec_type spec_type_text, spec_type_filled_text, spec_type_path,
+    spec_type_bool, spec_type_int, spec_type_count, spec_type_word, spec_type_duration,
+    spec_type_mode, spec_type_device, spec_type_user, spec_type_group, spec_type_groups,
+    spec_type_listen, spec_type_exec, spec_type_paths, spec_type_environment,
+    spec_type_pass_environment, spec_type_rlimits, spec_type_oom_score_adj,
+    spec_type_stop_grace, spec_type_defaults;
+
+/* Keys that the object of a type like rlimits may have, for the schema: NULL-terminated on i. */
+const char *spec_type_rlimit_name(size_t i);
+
+void spec_type_free_list(char **list);	/* NULL is harmless */
+
+/* ---- spec_read.c ---- */
+
+/* The text of a file as a JSON object, or NULL and one message.  New reference. */
+json_t *spec_read_text(struct spec_reader *r, const char *text, size_t len);
+
+/* Read each member of object by the table into `into`; every error is added to r->errs. */
+void spec_read_object(struct spec_reader *r, const struct spec_key *keys, const json_t *object,
+    void *into);
+
+/* Complain about each required key that object has not. */
+void spec_read_required(struct spec_reader *r, const struct spec_key *keys, const json_t *object);
+
+/* The table's built-in values as an object.  New reference. */
+json_t *spec_read_fallbacks(const struct spec_key *keys);
+
+/* Put `from` over `into`: objects merge key by key, everything else is replaced. */
+void spec_read_merge(json_t *into, const json_t *from);
+
+void spec_read_push(struct spec_reader *r, const char *name);
+void spec_read_pop(struct spec_reader *r);
+
+/* "FILE: key.path: text". */
+void spec_read_fail(struct spec_reader *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "FILE: key.path: expected EXPECT, found VALUE". */
+void spec_read_mismatch(struct spec_reader *r, const char *expect, const json_t *value);
+void spec_read_mismatch_key(struct spec_reader *r, const struct spec_key *k,
+    const json_t *value);
+
+/*
+ * "name" is not a known key of what the reader stands in.  The nearest of the table (or of the names
+ * that name_at gives for 0, 1, ... until NULL) is suggested when it is near.
+ */
+void spec_read_unknown(struct spec_reader *r, const struct spec_key *keys, const char *name);
+void spec_read_unknown_name(struct spec_reader *r, const char *(*name_at)(size_t),
+    const char *name);
+
+/* ---- spec.c ---- */
+
+/* Complain about endpoints that share a socket.  Ports by name count when they are known. */
+void spec_check_listen(struct spec_reader *r, const struct service *s);
+
+/* The name under which a port is looked up: "http/tcp". */
+#define SPEC_QUESTION_MAX 96
+void spec_port_question(const struct endpoint *e, char *buf, size_t size);
+
+/* A service that only was read into: `defaults` are checked by reading them. */
+struct service *spec_blank(void);
+
+#endif

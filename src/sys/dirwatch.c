@@ -1,0 +1,226 @@
+#include "dirwatch.h"
+
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+#define DIR_EVENTS                                                                          \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | \
+	    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define ANCESTOR_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define FILE_EVENTS (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+
+struct watch {
+	int wd;
+	bool fresh;		/* named since dirwatch_begin() */
+	bool ancestor;		/* only `path` in it is of interest */
+	char *path;		/* owned: the directory, or the awaited name below the ancestor */
+};
+
+struct dirwatch {
+	int fd;
+	struct loop_source *source;
+	dirwatch_changed *changed;
+	void *arg;
+	struct watch *watch;
+	size_t count, room;
+};
+
+static struct watch *
+find(struct dirwatch *w, int wd)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->watch[i].wd == wd)
+			return &w->watch[i];
+	return NULL;
+}
+
+/*
+ * A regular file that was just created is being written: its IN_CLOSE_WRITE follows.  Links
+ * (symbolic, or hard: nlink above 1) are complete at once.
+ */
+static bool
+is_half_written(const struct watch *dir, const struct inotify_event *e)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!(e->mask & IN_CREATE) || e->len == 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", dir->path, e->name);
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+}
+
+static bool
+is_news(struct dirwatch *w, const struct inotify_event *e)
+{
+	const struct watch *at;
+
+	if (e->mask & IN_Q_OVERFLOW)
+		return true;
+	if ((e->mask & IN_IGNORED) || (at = find(w, e->wd)) == NULL)
+		return false;
+	if (at->ancestor)
+		return e->len == 0 || strcmp(e->name, at->path) == 0;
+	return !is_half_written(at, e);
+}
+
+static void
+watch_ready(void *arg, uint32_t events)
+{
+	char buf[16384] __attribute__((aligned(8)));
+	struct dirwatch *w = arg;
+	bool news = false;
+	ssize_t n;
+
+	(void)events;
+	while ((n = read(w->fd, buf, sizeof(buf))) > 0) {
+		for (char *p = buf; p < buf + n;) {
+			const struct inotify_event *e = (const struct inotify_event *)(void *)p;
+
+			news = is_news(w, e) || news;
+			p += sizeof(*e) + e->len;
+		}
+	}
+	if (news)
+		w->changed(w->arg);
+}
+
+struct dirwatch *
+dirwatch_new(struct loop *l, dirwatch_changed *changed, void *arg)
+{
+	struct dirwatch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	*w = (struct dirwatch){ .changed = changed, .arg = arg };
+	if ((w->fd = fd_high(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))) < 0 ||
+	    (w->source = loop_add(l, w->fd, EPOLLIN, watch_ready, w)) == NULL) {
+		fd_close(&w->fd);
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+dirwatch_free(struct dirwatch *w)
+{
+	if (w == NULL)
+		return;
+	loop_remove(w->source);
+	fd_close(&w->fd);
+	for (size_t i = 0; i < w->count; i++)
+		free(w->watch[i].path);
+	free(w->watch);
+	free(w);
+}
+
+void
+dirwatch_begin(struct dirwatch *w)
+{
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < w->count; i++)
+		w->watch[i].fresh = false;
+}
+
+/* Returns 0 or an errno.  inotify_add_watch(2) gives one descriptor for each inode. */
+static int
+add(struct dirwatch *w, const char *path, uint32_t events, bool ancestor, const char *name)
+{
+	int wd = inotify_add_watch(w->fd, path, events);
+	struct watch *at;
+
+	if (wd < 0)
+		return errno;
+	if ((at = find(w, wd)) == NULL) {
+		if (w->count == w->room) {
+			size_t room = w->room ? w->room * 2 : 8;
+			struct watch *more = reallocarray(w->watch, room, sizeof(*more));
+
+			if (more == NULL)
+				return ENOMEM;
+			w->watch = more;
+			w->room = room;
+		}
+		at = &w->watch[w->count++];
+		*at = (struct watch){ .wd = wd };
+	}
+	free(at->path);
+	at->path = strdup(name);
+	at->ancestor = ancestor;
+	at->fresh = true;
+	return at->path != NULL ? 0 : ENOMEM;
+}
+
+/* The nearest ancestor that exists, and the name in it that would bring `dir` closer. */
+static int
+add_ancestor(struct dirwatch *w, const char *dir)
+{
+	char path[PATH_MAX], name[NAME_MAX + 1], *slash;
+	struct stat st;
+
+	if (strlcpy(path, dir, sizeof(path)) >= sizeof(path))
+		return ENAMETOOLONG;
+	while ((slash = strrchr(path, '/')) != NULL) {
+		snprintf(name, sizeof(name), "%.*s", NAME_MAX, slash + 1);
+		*slash = '\0';
+		if (name[0] != '\0' && stat(path[0] ? path : "/", &st) == 0)
+			return add(w, path[0] ? path : "/", ANCESTOR_EVENTS, true, name);
+	}
+	return ENOENT;
+}
+
+int
+dirwatch_dir(struct dirwatch *w, const char *dir)
+{
+	struct stat st;
+	int error;
+
+	if (w == NULL)
+		return 0;
+	for (int tries = 0; tries < 8; tries++) {
+		if ((error = add(w, dir, DIR_EVENTS, false, dir)) != ENOENT)
+			return error;
+		error = add_ancestor(w, dir);
+		/* made between the two looks: the first can be had after all */
+		if (error != 0 || stat(dir, &st) < 0)
+			return error;
+	}
+	return ENOENT;
+}
+
+void
+dirwatch_file(struct dirwatch *w, const char *path)
+{
+	if (w != NULL)
+		add(w, path, FILE_EVENTS, false, path);
+}
+
+void
+dirwatch_end(struct dirwatch *w)
+{
+	size_t kept = 0;
+
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->watch[i].fresh) {
+			w->watch[kept++] = w->watch[i];
+			continue;
+		}
+		inotify_rm_watch(w->fd, w->watch[i].wd);
+		free(w->watch[i].path);
+	}
+	w->count = kept;
+}

@@ -1,0 +1,16 @@
+/*
+ * paths - where things are when nobody says otherwise (contract: Places)
+ */
+#ifndef BERTH_PATHS_H
+#define BERTH_PATHS_H
+
+/* berth.json.  Static storage. */
+const char *paths_settings(void);
+
+/* Service directories in order of precedence, NULL-terminated.  Static storage. */
+char **paths_services(void);
+
+/* Control socket; NULL when berthd is not root and XDG_RUNTIME_DIR is not set.  Static storage. */
+const char *paths_control(void);
+
+#endif

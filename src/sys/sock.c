@@ -1,0 +1,357 @@
+#include "sock.h"
+
+#include <linux/tcp.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
+static bool
+set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+static enum sock_outcome
+explain(enum sock_outcome outcome, struct diag *why, const char *step)
+{
+	int error = errno;
+
+	if (error == EADDRINUSE) {
+		diag_set(why, "address already in use");
+		return SOCK_IN_USE;
+	}
+	if (error == EAFNOSUPPORT || error == EPROTONOSUPPORT)
+		outcome = SOCK_NO_FAMILY;
+	diag_set(why, "%s: %s", step, strerror(error));
+	return outcome;
+}
+
+static bool
+is_wildcard(const struct addr *a)
+{
+	if (a->u.sa.sa_family == AF_INET)
+		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+/* ---- unix paths ---- */
+
+static bool
+is_path(const struct addr *a)
+{
+	return a->u.sa.sa_family == AF_UNIX && a->u.un.sun_path[0] == '/';
+}
+
+/* connect(2) to a unix stream address: a socket, or -1 and errno. */
+static int
+dial(const struct addr *a)
+{
+	int fd = fd_high(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), saved;
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, &a->u.sa, a->len) < 0) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+pid_t
+sock_server(const char *path)
+{
+	struct addr a = { .len = sizeof(a.u.un) };
+	pid_t pid = 0;
+	uid_t uid;
+	gid_t gid;
+	int fd;
+
+	a.u.un.sun_family = AF_UNIX;
+	if (strlcpy(a.u.un.sun_path, path, sizeof(a.u.un.sun_path)) >= sizeof(a.u.un.sun_path))
+		return 0;
+	if ((fd = dial(&a)) < 0)
+		return 0;
+	sock_credentials(fd, &uid, &gid, &pid);
+	close(fd);
+	return pid;
+}
+
+/* Remove what is in the way if it is a socket that nobody serves. */
+static bool
+clear_stale(const struct addr *a, struct diag *why)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(a->u.un.sun_path, &st) < 0)
+		return errno == ENOENT;
+	if (!S_ISSOCK(st.st_mode)) {
+		diag_set(why, "%s exists and is not a socket", a->u.un.sun_path);
+		return false;
+	}
+	if ((fd = dial(a)) >= 0 || errno != ECONNREFUSED) {
+		fd_close(&fd);
+		diag_set(why, "address already in use: another program serves %s",
+		    a->u.un.sun_path);
+		return false;
+	}
+	return unlink(a->u.un.sun_path) == 0;
+}
+
+/* The path appears with its final mode: no moment in which more may connect than should. */
+static int
+bind_path(int fd, const struct addr *a, mode_t mode)
+{
+	mode_t old = umask(~mode & 0777);
+	int ret = bind(fd, &a->u.sa, a->len);
+	int saved = errno;
+
+	umask(old);
+	errno = saved;
+	return ret;
+}
+
+static enum sock_outcome
+bind_unix(struct sock *s, const struct addr *a, const struct sock_options *opt, struct diag *why)
+{
+	struct stat st;
+	int ret;
+
+	if (!is_path(a))
+		return bind(s->fd, &a->u.sa, a->len) == 0 ? SOCK_OPENED
+							  : explain(SOCK_ERROR, why, "bind");
+	ret = bind_path(s->fd, a, opt->mode);
+	if (ret < 0 && errno == EADDRINUSE) {
+		if (!clear_stale(a, why))
+			return SOCK_IN_USE;
+		ret = bind_path(s->fd, a, opt->mode);
+	}
+	if (ret < 0)
+		return explain(SOCK_ERROR, why, "bind");
+	if (lstat(a->u.un.sun_path, &st) < 0)
+		return explain(SOCK_ERROR, why, "lstat");
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	if ((opt->owner != (uid_t)-1 || opt->group != (gid_t)-1) &&
+	    lchown(a->u.un.sun_path, opt->owner, opt->group) < 0)
+		return explain(SOCK_ERROR, why, "chown");
+	return SOCK_OPENED;
+}
+
+/* ---- tcp ---- */
+
+static bool
+free_bind(int fd, int family)
+{
+	return family == AF_INET ? set_int(fd, IPPROTO_IP, IP_FREEBIND, 1)
+				 : set_int(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+}
+
+static enum sock_outcome
+bind_tcp(struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
+    struct diag *why)
+{
+	struct addr a = key->addr;
+	int family = a.u.sa.sa_family;
+
+	if (!set_int(s->fd, SOL_SOCKET, SO_REUSEADDR, 1))
+		return explain(SOCK_ERROR, why, "SO_REUSEADDR");
+	if (family == AF_INET6 && !set_int(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+		return explain(SOCK_ERROR, why, "IPV6_V6ONLY");
+	if (key->device[0] != '\0' && setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, key->device,
+	    (socklen_t)strlen(key->device) + 1) < 0)
+		return explain(SOCK_ERROR, why, "SO_BINDTODEVICE");
+	if (opt->free_bind && !is_wildcard(&a) && !free_bind(s->fd, family))
+		return explain(SOCK_ERROR, why, "IP_FREEBIND");
+	if (key->scope[0] != '\0' && (a.u.in6.sin6_scope_id = if_nametoindex(key->scope)) == 0) {
+		diag_set(why, "there is no interface %s", key->scope);
+		return SOCK_ERROR;
+	}
+	if (bind(s->fd, &a.u.sa, a.len) < 0)
+		return explain(SOCK_ERROR, why, "bind");
+	return SOCK_OPENED;
+}
+
+static bool
+apply_tcp(int fd, const struct sock_options *opt, struct diag *why)
+{
+	if (set_int(fd, SOL_SOCKET, SO_KEEPALIVE, opt->keep_alive) &&
+	    set_int(fd, IPPROTO_TCP, TCP_NODELAY, opt->no_delay))
+		return true;
+	explain(SOCK_ERROR, why, "setsockopt");
+	return false;
+}
+
+enum sock_outcome
+sock_listen(const struct endpoint_key *key, const struct sock_options *opt, struct sock *out,
+    struct diag *why)
+{
+	int family = key->addr.u.sa.sa_family;
+	enum sock_outcome outcome;
+
+	*out = (struct sock){ .fd = -1 };
+	out->fd = fd_high(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	if (out->fd < 0)
+		return explain(SOCK_ERROR, why, "socket");
+	outcome = family == AF_UNIX ? bind_unix(out, &key->addr, opt, why)
+				    : bind_tcp(out, key, opt, why);
+	if (outcome != SOCK_OPENED)
+		goto fail;
+	if (family != AF_UNIX && !apply_tcp(out->fd, opt, why)) {
+		outcome = SOCK_ERROR;
+		goto fail;
+	}
+	if (listen(out->fd, opt->backlog) < 0) {
+		outcome = explain(SOCK_ERROR, why, "listen");
+		goto fail;
+	}
+	sock_local(out->fd, &out->bound);
+	return SOCK_OPENED;
+fail:
+	sock_close(out);
+	return outcome;
+}
+
+bool
+sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
+    struct diag *why)
+{
+	const char *path = key->addr.u.un.sun_path;
+
+	if (listen(s->fd, opt->backlog) < 0) {
+		explain(SOCK_ERROR, why, "listen");
+		return false;
+	}
+	if (key->kind == ENDPOINT_TCP)
+		return apply_tcp(s->fd, opt, why);
+	if (!is_path(&key->addr))
+		return true;
+	if (chmod(path, opt->mode) < 0 || lchown(path, opt->owner, opt->group) < 0) {
+		explain(SOCK_ERROR, why, "chmod or chown");
+		return false;
+	}
+	return true;
+}
+
+void
+sock_close(struct sock *s)
+{
+	const char *path = s->bound.u.un.sun_path;
+	struct stat st;
+	struct addr a;
+
+	if (s->fd < 0)
+		return;
+	if (s->ino != 0) {
+		sock_local(s->fd, &a);
+		path = a.u.un.sun_path;
+		if (lstat(path, &st) == 0 && st.st_ino == s->ino && st.st_dev == s->dev)
+			unlink(path);
+	}
+	fd_close(&s->fd);
+	s->ino = 0;
+}
+
+enum sock_accepted
+sock_accept(int listener, int *fd, struct addr *peer)
+{
+	*peer = (struct addr){ .len = sizeof(peer->u) };
+	*fd = accept4(listener, &peer->u.sa, &peer->len, SOCK_CLOEXEC);
+	if (*fd >= 0) {
+		addr_unmap(peer);
+		return SOCK_CONNECTION;
+	}
+	switch (errno) {
+	case EAGAIN:
+		return SOCK_QUEUE_EMPTY;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return SOCK_NO_RESOURCES;
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+	case EOPNOTSUPP:
+	case EFAULT:
+		return SOCK_BROKEN;
+	default:
+		/* ECONNABORTED, EPROTO, EINTR, ENOTCONN, and the network errors of accept(2) */
+		return SOCK_ONE_LOST;
+	}
+}
+
+void
+sock_local(int fd, struct addr *local)
+{
+	*local = (struct addr){ .len = sizeof(local->u) };
+	if (getsockname(fd, &local->u.sa, &local->len) < 0)
+		local->len = 0;
+	addr_unmap(local);
+}
+
+bool
+sock_is_gone(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = offsetof(struct tcp_info, tcpi_ca_state);
+
+	/* the state is the first byte; 7 is TCP_CLOSE (include/net/tcp_states.h) */
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == 7;
+}
+
+bool
+sock_credentials(int fd, uid_t *uid, gid_t *gid, pid_t *pid)
+{
+	struct ucred c;
+	socklen_t len = sizeof(c);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len) < 0)
+		return false;
+	*uid = c.uid;
+	*gid = c.gid;
+	*pid = c.pid;
+	return true;
+}
+
+int
+sock_queue(int listener)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return -1;
+	return (int)info.tcpi_unacked;
+}
+
+bool
+sock_address_present(const struct addr *a)
+{
+	struct addr probe = *a;
+	bool present;
+	int fd;
+
+	if (a->u.sa.sa_family == AF_UNIX || is_wildcard(a))
+		return true;
+	if ((fd = fd_high(socket(a->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0))) < 0)
+		return true;
+	addr_set_port(&probe, 0);
+	present = bind(fd, &probe.u.sa, probe.len) == 0 || errno != EADDRNOTAVAIL;
+	close(fd);
+	return present;
+}

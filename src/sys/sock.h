@@ -1,0 +1,85 @@
+/*
+ * sock - listening sockets: open, accept, look at
+ */
+#ifndef BERTH_SOCK_H
+#define BERTH_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../pure/addr.h"
+#include "../pure/diag.h"
+#include "../pure/endpoint.h"
+
+struct sock_options {
+	int backlog;
+	bool keep_alive, no_delay;	/* set on the listener: accepted sockets inherit both */
+	bool free_bind;			/* bind an address that this host does not have (yet), ip(7) */
+	mode_t mode;			/* of a unix path */
+	uid_t owner;			/* of a unix path; (uid_t)-1, (gid_t)-1: leave */
+	gid_t group;
+};
+
+enum sock_outcome {
+	SOCK_OPENED,
+	SOCK_IN_USE,		/* bind(2) or listen(2) said EADDRINUSE, or the path is served or no socket */
+	SOCK_NO_FAMILY,		/* this kernel has no such address family */
+	SOCK_ERROR		/* anything else */
+};
+
+/* An opened listener. */
+struct sock {
+	int fd;			/* owned; non-blocking, CLOEXEC, FD_FIRST or above */
+	struct addr bound;	/* with the kernel's port */
+	dev_t dev;		/* the unix path's inode, so that only our own is ever removed */
+	ino_t ino;
+};
+
+/*
+ * Open, bind and listen.  A unix path is born with its mode (umask around bind); a path that is
+ * taken is replaced only if it is a socket that nobody serves (connect(2) says ECONNREFUSED).  why explains
+ * every outcome but SOCK_OPENED: "address already in use".
+ */
+enum sock_outcome sock_listen(const struct endpoint_key *key, const struct sock_options *opt,
+    struct sock *out, struct diag *why);
+
+/* Apply options to an open listener, as far as they can change: all but free_bind. */
+bool sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
+    struct diag *why);
+
+/* Close; a unix path is removed if it is still the inode that we made.  fd becomes -1. */
+void sock_close(struct sock *s);
+
+enum sock_accepted {
+	SOCK_CONNECTION,
+	SOCK_QUEUE_EMPTY,
+	SOCK_ONE_LOST,		/* an error of that one connection (accept(2)): go on */
+	SOCK_NO_RESOURCES,	/* EMFILE, ENFILE, ENOBUFS, ENOMEM: errno tells */
+	SOCK_BROKEN		/* the listener itself cannot accept: errno tells */
+};
+
+/* accept4(2): *fd is owned by the caller, blocking and CLOEXEC; *peer as accept gave it, unmapped. */
+enum sock_accepted sock_accept(int listener, int *fd, struct addr *peer);
+
+/* The connection's own address (getsockname), unmapped. */
+void sock_local(int fd, struct addr *local);
+
+/* A TCP connection that its client has reset already. */
+bool sock_is_gone(int fd);
+
+/* SO_PEERCRED of a unix connection; false: none. */
+bool sock_credentials(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
+
+/*
+ * Connections in the accept queue now; tcp only (tcpi_unacked of a listener).  -1: not known.
+ */
+int sock_queue(int listener);
+
+/* Has this host the address now?  (A bound address may be absent with free_bind.) */
+bool sock_address_present(const struct addr *a);
+
+/* Somebody who serves a unix socket path, or 0: the pid from SO_PEERCRED. */
+pid_t sock_server(const char *path);
+
+#endif

@@ -1,0 +1,404 @@
+#include "spawn.h"
+
+#include <linux/close_range.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "rawcall.h"
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x00001000
+#endif
+
+#define STACK_BYTES (64 * 1024)
+#define GUARD_BYTES 4096
+#define KILL_NS 5000000000LL
+
+/* Nothing of the sanitizers' runtime may run on the borrowed memory. */
+#define CHILD_CODE __attribute__((no_sanitize("address", "undefined"), noinline))
+
+struct spawn_job {
+	struct spawn_job *next;		/* in the spawner's list of free jobs */
+	struct launch launch;
+	char *stack;			/* mapping with its guard at the low end */
+	bool shared_table;
+	/* written by the child and the kernel: */
+	volatile uint32_t alive;	/* CLONE_CHILD_CLEARTID word: 0 after execve or exit */
+	volatile uint32_t unshared;	/* the child no longer uses berthd's fd table */
+	volatile int step, error;
+};
+
+struct spawner {
+	struct spawn_job *free;
+	int null, oom;		/* /dev/null; /proc/self/oom_score_adj or -1 */
+	bool shared_table;
+};
+
+static const char *const step_names[SPAWN_STEPS] = {
+	[SPAWN_STEP_CLONE] = "clone", [SPAWN_STEP_OOM] = "oom_score_adj",
+	[SPAWN_STEP_UNSHARE] = "close_range", [SPAWN_STEP_SETSID] = "setsid",
+	[SPAWN_STEP_STDIO] = "dup3", [SPAWN_STEP_RLIMIT] = "setrlimit",
+	[SPAWN_STEP_NICE] = "setpriority", [SPAWN_STEP_SETGROUPS] = "setgroups",
+	[SPAWN_STEP_SETGID] = "setresgid", [SPAWN_STEP_SETUID] = "setresuid",
+	[SPAWN_STEP_CHDIR] = "chdir", [SPAWN_STEP_SIGNALS] = "sigprocmask",
+	[SPAWN_STEP_EXEC] = "execve",
+};
+
+const char *
+spawn_step_name(enum spawn_step step)
+{
+	assert((unsigned)step < SPAWN_STEPS);
+	return step_names[step];
+}
+
+/* ---- the child: raw system calls only, on a stack of its own, in berthd's memory ---- */
+
+#define CALL(n, ...) CALL_(n, ##__VA_ARGS__, 0, 0, 0, 0, 0)
+#define CALL_(n, a, b, c, d, e, ...) \
+	rawcall((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+
+static inline __attribute__((always_inline, noreturn)) void
+child_fail(struct spawn_job *job, long ret)
+{
+	job->error = (int)-ret;
+	for (;;)
+		CALL(SYS_exit_group, 127);
+}
+
+#define STEP(job, s, call)                               \
+	do {                                             \
+		(job)->step = (s);                       \
+		long ret_ = (call);                      \
+		if (ret_ < 0)                            \
+			child_fail((job), ret_);         \
+	} while (0)
+
+static inline __attribute__((always_inline)) void
+child_descriptors(struct spawn_job *job)
+{
+	const struct launch *l = &job->launch;
+	int err = l->stderr_is_socket ? FD_SLOT_SOCKET : FD_SLOT_STDERR;
+
+	if (job->shared_table)
+		STEP(job, SPAWN_STEP_UNSHARE,
+		    CALL(SYS_close_range, FD_FIRST, ~0U, CLOSE_RANGE_UNSHARE));
+	job->unshared = 1;
+	STEP(job, SPAWN_STEP_SETSID, CALL(SYS_setsid));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 0, 0));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 1, 0));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, err, 2, 0));
+	CALL(SYS_close, FD_SLOT_SOCKET);
+	CALL(SYS_close, FD_SLOT_STDERR);
+}
+
+static inline __attribute__((always_inline)) void
+child_privileges(struct spawn_job *job)
+{
+	const struct launch *l = &job->launch;
+
+	for (size_t i = 0; i < l->nrlimits; i++)
+		STEP(job, SPAWN_STEP_RLIMIT,
+		    CALL(SYS_prlimit64, 0, l->rlimits[i].resource, &l->rlimits[i].value, 0));
+	if (l->set_nice)
+		STEP(job, SPAWN_STEP_NICE, CALL(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, l->nice));
+	if (l->set_umask)
+		CALL(SYS_umask, l->umask);
+	if (!l->set_ids)
+		return;
+	STEP(job, SPAWN_STEP_SETGROUPS, CALL(SYS_setgroups, l->ngroups, l->groups));
+	STEP(job, SPAWN_STEP_SETGID, CALL(SYS_setresgid, l->gid, l->gid, l->gid));
+	STEP(job, SPAWN_STEP_SETUID, CALL(SYS_setresuid, l->uid, l->uid, l->uid));
+}
+
+static int CHILD_CODE
+child_main(void *arg)
+{
+	struct spawn_job *job = arg;
+	const struct launch *l = &job->launch;
+	uint64_t no_signals = 0;
+
+	child_descriptors(job);
+	child_privileges(job);
+	if (l->directory != NULL)
+		STEP(job, SPAWN_STEP_CHDIR, CALL(SYS_chdir, l->directory));
+	STEP(job, SPAWN_STEP_SIGNALS,
+	    CALL(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, 0, sizeof(no_signals)));
+	STEP(job, SPAWN_STEP_EXEC, CALL(SYS_execve, l->path, l->argv, l->env));
+	return 127;
+}
+
+/* ---- berthd's side ---- */
+
+static int64_t
+clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Until the word is cleared or ns have passed, whichever is first. */
+static void
+wait_cleared(struct spawn_job *job, int64_t ns)
+{
+	int64_t end = clock_now() + ns, left = ns;
+
+	while (job->alive != 0 && left > 0) {
+		struct timespec t = { .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
+
+		syscall(SYS_futex, &job->alive, FUTEX_WAIT, 1, &t, NULL, 0);
+		left = end - clock_now();
+	}
+}
+
+/*
+ * Until the child left the shared table: until then the slots must stay as they are.  Only a process of
+ * berthd's own user can hold it there; after 5 s it is killed.
+ */
+static void
+wait_unshared(struct spawn_job *job, int pidfd)
+{
+	int64_t end = clock_now() + KILL_NS;
+
+	while (job->alive != 0 && !job->unshared) {
+		wait_cleared(job, 50000);
+		if (clock_now() > end)
+			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	}
+}
+
+static struct spawn_job *
+job_new(void)
+{
+	struct spawn_job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->stack = mmap(NULL, STACK_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (job->stack == MAP_FAILED) {
+		free(job);
+		return NULL;
+	}
+	mprotect(job->stack, GUARD_BYTES, PROT_NONE);
+	return job;
+}
+
+static void
+job_free(struct spawn_job *job)
+{
+	munmap(job->stack, STACK_BYTES + GUARD_BYTES);
+	launch_fini(&job->launch);
+	free(job);
+}
+
+struct spawn_job *
+spawn_take(struct spawner *sp)
+{
+	struct spawn_job *job = sp->free;
+
+	if (job == NULL)
+		return job_new();
+	sp->free = job->next;
+	return job;
+}
+
+struct launch *
+spawn_launch(struct spawn_job *job)
+{
+	return &job->launch;
+}
+
+void
+spawn_give(struct spawner *sp, struct spawn_job *job)
+{
+	assert(job->alive == 0);
+	job->next = sp->free;
+	sp->free = job;
+}
+
+/*
+ * oom_score_adj belongs to whoever shares the memory: the kernel copies a write in a CLONE_VM child
+ * to berthd too (__set_oom_adj(), fs/proc/base.c).  So berthd's own is changed for the moment of the clone,
+ * in which the child inherits it.
+ */
+static bool
+write_oom(const struct spawner *sp, int value)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", value);
+
+	if (sp->oom < 0) {
+		errno = ENOENT;
+		return false;
+	}
+	return pwrite(sp->oom, text, (size_t)n, 0) == n;
+}
+
+static int
+read_oom(const struct spawner *sp)
+{
+	char text[16] = "";
+
+	if (sp->oom < 0 || pread(sp->oom, text, sizeof(text) - 1, 0) < 0)
+		return 0;
+	return atoi(text);
+}
+
+static pid_t
+clone_child(const struct spawner *sp, struct spawn_job *job, int *pidfd)
+{
+	int flags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD;
+	int oom = 0, saved;
+	pid_t pid;
+
+	job->alive = 1;
+	job->unshared = !sp->shared_table;
+	job->shared_table = sp->shared_table;
+	job->error = 0;
+	job->step = sp->shared_table ? SPAWN_STEP_UNSHARE : SPAWN_STEP_SETSID;
+	if (sp->shared_table)
+		flags |= CLONE_FILES;
+	if (job->launch.set_oom) {
+		oom = read_oom(sp);
+		job->step = SPAWN_STEP_OOM;
+		if (!write_oom(sp, job->launch.oom_score_adj))
+			return -1;
+	}
+	*pidfd = -1;
+	pid = clone(child_main, job->stack + GUARD_BYTES + STACK_BYTES, flags, job, pidfd, NULL,
+	    (void *)&job->alive);
+	saved = errno;
+	if (job->launch.set_oom)
+		write_oom(sp, oom);
+	if (pid < 0)
+		job->step = SPAWN_STEP_CLONE;
+	errno = saved;
+	return pid;
+}
+
+void
+spawn_poll(const struct spawn_job *job, struct spawn_result *out)
+{
+	out->step = (enum spawn_step)job->step;
+	out->error = job->error;
+	if (job->alive != 0)
+		out->state = SPAWN_PENDING;
+	else if (job->error != 0 || job->step != SPAWN_STEP_EXEC)
+		out->state = SPAWN_FAILED;
+	else
+		out->state = SPAWN_STARTED;
+}
+
+void
+spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int64_t wait_ns,
+    struct spawn_result *out)
+{
+	*out = (struct spawn_result){ .pidfd = -1 };
+	/* dup3 onto an open slot needs no free fd: it cannot fail for want of one */
+	if (dup3(socket, FD_SLOT_SOCKET, O_CLOEXEC) < 0 ||
+	    (err >= 0 && dup3(err, FD_SLOT_STDERR, O_CLOEXEC) < 0)) {
+		out->state = SPAWN_FAILED;
+		out->step = SPAWN_STEP_STDIO;
+		out->error = errno;
+	} else if ((out->pid = clone_child(sp, job, &out->pidfd)) < 0) {
+		out->pid = 0;
+		out->state = SPAWN_FAILED;
+		out->step = (enum spawn_step)job->step;
+		out->error = errno;
+		job->alive = 0;
+	} else {
+		wait_cleared(job, wait_ns);
+		wait_unshared(job, out->pidfd);
+		spawn_poll(job, out);
+	}
+	dup3(sp->null, FD_SLOT_SOCKET, O_CLOEXEC);
+	if (err >= 0)
+		dup3(sp->null, FD_SLOT_STDERR, O_CLOEXEC);
+}
+
+/* ---- can the fd table be shared here? ---- */
+
+static int CHILD_CODE
+probe_main(void *arg)
+{
+	struct spawn_job *job = arg;
+	long ret = CALL(SYS_close_range, FD_FIRST, ~0U, CLOSE_RANGE_UNSHARE);
+
+	CALL(SYS_exit_group, ret < 0 ? 1 : 0);
+	return job == NULL;
+}
+
+static bool
+probe_shared(void)
+{
+	struct spawn_job *job = job_new();
+	int pidfd = -1, status = 1;
+	siginfo_t si = { 0 };
+	pid_t pid;
+
+	if (job == NULL)
+		return false;
+	job->alive = 1;
+	pid = clone(probe_main, job->stack + GUARD_BYTES + STACK_BYTES,
+	    CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, job, &pidfd, NULL,
+	    (void *)&job->alive);
+	if (pid > 0 && waitid(P_PID, (id_t)pid, &si, WEXITED | __WALL) == 0)
+		status = si.si_code == CLD_EXITED ? si.si_status : 1;
+	fd_close(&pidfd);
+	job_free(job);
+	return pid > 0 && status == 0;
+}
+
+struct spawner *
+spawn_new(void)
+{
+	struct spawner *sp = calloc(1, sizeof(*sp));
+
+	if (sp == NULL)
+		return NULL;
+	sp->oom = fd_high(open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC));
+	if ((sp->null = fd_high(open("/dev/null", O_RDWR | O_CLOEXEC))) < 0) {
+		spawn_free(sp);
+		return NULL;
+	}
+	sp->shared_table = probe_shared();
+	return sp;
+}
+
+bool
+spawn_shares_table(const struct spawner *sp)
+{
+	return sp->shared_table;
+}
+
+void
+spawn_free(struct spawner *sp)
+{
+	struct spawn_job *job;
+
+	if (sp == NULL)
+		return;
+	while ((job = sp->free) != NULL) {
+		sp->free = job->next;
+		job_free(job);
+	}
+	fd_close(&sp->null);
+	fd_close(&sp->oom);
+	free(sp);
+}

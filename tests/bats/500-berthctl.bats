@@ -1,0 +1,198 @@
+load ../lib/berth
+
+@test "list shows services, endpoints, state, active and limit" {
+	echo_service one '{"limits": {"connections": 7}, "description": "the first"}'
+	echo_service two '{"enabled": false}'
+	service bad '{'
+	start_berthd
+	run ctl list
+	assert_success
+	assert_line --regexp "one .*127\.0\.0\.1:$(port_of one)"
+	assert_line --regexp 'one .*0/7'
+	assert_output --partial disabled
+	assert_output --partial invalid
+	assert_output --partial 'bad.json:'
+	run ctl list --json
+	assert_success
+	jq -e . <<<"$output"
+}
+
+@test "show gives the effective configuration, and where each value came from" {
+	conf '{"defaults": {"process": {"nice": 3}}}'
+	echo_service one '{"limits": {"connections": 7}}'
+	start_berthd
+	run ctl show one --json
+	assert_success
+	assert_equal "$(jq -r '.config.limits.connections, .origin["limits.connections"], .config.process.nice, .origin["process.nice"], .config.timeouts.lifetime, .origin["socket.backlog"]' <<<"$output" | xargs)" \
+	    "7 file 3 berth.json null default"
+	run ctl show one
+	assert_success
+	assert_output --partial connections
+	assert_output --partial berth.json
+	run ctl show none
+	assert_failure 1
+	assert_output --partial none
+}
+
+@test "connections lists live handlers, of all or of one" {
+	echo_service one
+	echo_service two
+	start_berthd
+	open_session a "$(at one)"
+	open_session b "$(at two)"
+	wait_until 5 eval '[[ $(connections length) == 2 ]]'
+	run ctl connections
+	assert_success
+	assert_line --regexp 'one .*127\.0\.0\.1:'
+	run connections '.[].service' two
+	assert_output two
+	run connections '.[] | .pid, .peer, .local, .connection' one
+	assert_line --regexp '^127\.0\.0\.1:[0-9]+$'
+	kill -0 "$(pid_of one)"
+	run ctl connections none
+	assert_failure 1
+	close_session a
+	close_session b
+	wait_until 5 eval '[[ $(connections length) == 0 ]]'
+}
+
+@test "reload says what was added, changed and removed" {
+	echo_service changed
+	echo_service removed
+	start_berthd
+	# without inotify between: all in one go
+	kill -STOP "$DPID"
+	echo_service added
+	echo_service changed '{"limits": {"connections": 9}}'
+	rm "$SERVICES/removed.json"
+	bg ctl reload --json >"$T/reload"
+	kill -CONT "$DPID"
+	wait "${JOBS[-1]}"
+	wait_until 5 service_is added '.state == "open"'
+	wait_log '^reload added=1 changed=1 removed=1 errors=0'
+	service broken '{"listen": 5}'
+	run ctl reload
+	assert_failure 1
+	assert_output --partial 'broken.json: '
+	run ctl reload --json
+	assert_failure 1
+	jq -e . <<<"$output"
+	rm "$SERVICES/broken.json"
+	run ctl reload
+	assert_success
+}
+
+@test "exit status 69 where no daemon is" {
+	run ctl list
+	assert_failure 69
+	assert_output --partial "$CONTROL"
+	run ctl reload
+	assert_failure 69
+	run "$BUILD/berthctl" --control "$T/services.d" list
+	assert_failure 69
+}
+
+@test "exit status 64 for wrong usage" {
+	run ctl no-such-command
+	assert_failure 64
+	run ctl
+	assert_failure 64
+	run ctl show
+	assert_failure 64
+	run ctl list --no-such-option
+	assert_failure 64
+}
+
+@test "BERTH_CONTROL names the socket" {
+	start_berthd
+	BERTH_CONTROL=$CONTROL run "$BUILD/berthctl" list
+	assert_success
+}
+
+@test "check is offline and exits 1 on an error, 0 without" {
+	echo_service good
+	if ((EUID == 0)); then echo_service good '{"user": "nobody"}'; fi
+	run check "$SERVICES/good.json"
+	assert_success
+	run check "$SERVICES"
+	assert_success
+	service bad '{"listen": "tcp:1"'
+	run check "$SERVICES"
+	assert_failure 1
+	assert_output --partial 'bad.json:'
+	run check "$T/absent.json"
+	assert_failure
+	run check --json "$SERVICES"
+	assert_failure 1
+	jq -e . <<<"$output"
+}
+
+@test "schema prints a JSON Schema of each file" {
+	run "$BUILD/berthctl" schema
+	assert_success
+	jq -e '.properties.listen' <<<"$output"
+}
+
+@test "an unprivileged user who may not connect is told so" {
+	requires root
+	start_berthd
+	run stat -c '%a %U' "$CONTROL"
+	assert_output --regexp '^6[06]0 root$'
+	install -m 0755 "$BUILD/berthctl" "$T/berthctl"
+	run setpriv --reuid=nobody --regid=nogroup --clear-groups "$T/berthctl" --control "$CONTROL" list
+	assert_failure 77
+	assert_output --regexp 'not allowed|ermission'
+}
+
+@test "control.group may read and may not change, and is told so" {
+	requires root
+	conf '{"control": {"group": "mail"}}'
+	echo_service one
+	start_berthd
+	run stat -c '%a %U %G' "$CONTROL"
+	assert_output '660 root mail'
+	install -m 0755 "$BUILD/berthctl" "$T/berthctl"
+	as_mail() { setpriv --reuid=nobody --regid=mail --clear-groups "$T/berthctl" --control "$CONTROL" "$@"; }
+	run as_mail list
+	assert_success
+	assert_output --partial one
+	run as_mail show one
+	assert_success
+	run as_mail connections
+	assert_success
+	mark_log
+	run as_mail reload
+	assert_failure 77
+	assert_output --regexp 'not allowed|ermission|privilege'
+	run fresh '^reload '
+	assert_failure
+}
+
+@test "a second berthd on the same control socket refuses to start and names the first" {
+	echo_service one
+	start_berthd
+	run_berthd -c "$CONF" -s "$SERVICES" --control "$CONTROL"
+	assert_failure 71
+	assert_output --partial "$DPID"
+	run ask one hello
+	assert_output hello
+	run ctl list
+	assert_success
+}
+
+@test "a control socket that a killed berthd left is taken over" {
+	echo_service one
+	start_berthd
+	kill9_berthd
+	[[ -S $CONTROL ]]
+	start_berthd
+	run ctl list
+	assert_success
+}
+
+@test "a file where the control socket should be is not touched" {
+	echo precious >"$CONTROL"
+	run_berthd -c "$CONF" -s "$SERVICES" --control "$CONTROL"
+	assert_failure 71
+	assert_equal "$(<"$CONTROL")" precious
+}

@@ -1,0 +1,79 @@
+/*
+ * Any bytes as a Varlink message: a call, or an explanation; a call that was understood can be
+ * written and is understood again.  With -DREPLAY a program that takes files.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/pure/wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+round_trip(const struct wire_call *c)
+{
+	struct wire_call again;
+	struct diag why;
+	size_t len;
+	char *text = wire_format_call(c->method, c->parameters, c->more, &len);
+
+	assert(text != NULL && text[len - 1] == '\0');
+	if (len <= WIRE_CALL_MAX) {
+		/* Numbers may come out longer than they went in, so length is no invariant. */
+		assert(wire_parse_call(text, len - 1, &again, &why));
+		assert(strcmp(again.method, c->method) == 0 && again.more == c->more);
+		assert(json_equal(again.parameters, c->parameters));
+		wire_call_fini(&again);
+	}
+	free(text);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct wire_call call;
+	struct wire_reply reply;
+	struct diag why;
+
+	why.text[0] = '\0';
+	if (wire_parse_call((const char *)data, size, &call, &why)) {
+		round_trip(&call);
+		wire_call_fini(&call);
+	} else {
+		assert(why.text[0] != '\0');
+	}
+	why.text[0] = '\0';
+	if (wire_parse_reply((const char *)data, size, &reply, &why))
+		wire_reply_fini(&reply);
+	else
+		assert(why.text[0] != '\0');
+	return 0;
+}
+
+#ifdef REPLAY
+int
+main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		static uint8_t data[1 << 20];
+		FILE *f = fopen(argv[i], "rb");
+		uint8_t *exact;
+		size_t n;
+
+		if (f == NULL) {
+			perror(argv[i]);
+			return 1;
+		}
+		n = fread(data, 1, sizeof(data), f);
+		(void)fclose(f);
+		exact = malloc(n > 0 ? n : 1);
+		memcpy(exact, data, n);
+		(void)LLVMFuzzerTestOneInput(exact, n);
+		free(exact);
+	}
+	return 0;
+}
+#endif
