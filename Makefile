@@ -46,7 +46,7 @@ $(B)/%.o: %.c
 # ---- what Debian must have; as root it is installed, otherwise the command is said ----
 
 DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev
-DEPS_TEST = bats bats-assert bats-support
+DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash)
 DEPS_LINT = cppcheck shellcheck mandoc clang
 
 needs = @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | \

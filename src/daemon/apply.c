@@ -262,6 +262,19 @@ mark_rebuilds(struct apply *a)
 			a->service[a->have[i].service]->rebuild = true;
 }
 
+static void
+inherit_wait(struct listener *l)
+{
+	struct listener *old;
+
+	TAILQ_FOREACH(old, &l->service->listeners, next)
+		if (!old->fresh && !listener_is_open(old) &&
+		    endpoint_key_cmp(&old->key, &l->key) == 0) {
+			listener_inherit(l, old);
+			return;
+		}
+}
+
 /* New listener objects behind the old ones; the open sockets move over. */
 static void
 move_sockets(struct apply *a)
@@ -283,9 +296,11 @@ move_sockets(struct apply *a)
 			a->have_listener[w->from] = NULL;
 			break;
 		case PLAN_OPEN:
+			inherit_wait(l);
 			a->open[a->nopen++] = l;
 			break;
 		case PLAN_CONFLICT:
+			inherit_wait(l);
 			listener_wait_for(l, a->service[w->holder]->name);
 			break;
 		}

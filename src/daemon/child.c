@@ -173,7 +173,7 @@ child_free(struct child *c)
 	assert(c->job == NULL);
 	loop_disarm(&c->timer);
 	loop_disarm(&c->lived);
-	loop_remove(c->source);
+	loop_drop(c->source);
 	fd_close(&c->pidfd);
 	errpipe_discard(c->err);
 	TAILQ_REMOVE(&ps->children, c, next);

@@ -12,19 +12,24 @@
 #include "../sys/log.h"
 
 #define READ_BYTES 65536
+#define READS_A_TURN 2
 #define FINISH_READS 20			/* a pipe holds 16 pages; a writer may still be at it */
-#define FLOOD_PAUSE_NS 10000000LL	/* between two reads while the service floods */
+#define FLOOD_PAUSE_NS 10000000LL	/* between two turns while the service floods */
+#define IDLE_MAX 64			/* pipes kept for the next handler, of all services */
 
 struct errpipe {
-	LIST_ENTRY(errpipe) next;
+	LIST_ENTRY(errpipe) next;	/* in its service's list of pipes, or of idle ones */
 	struct pool_service *service;
 	int fd;
+	uid_t uid;			/* who owns the pipe's inode */
+	gid_t gid;
 	struct loop_source *source;
-	struct loop_timer pause;
+	struct loop_timer again;	/* armed: there is more to read then */
 	struct lines lines;
 	uint64_t connection;
 	pid_t pid;
-	bool orphan;		/* its handler has ended */
+	bool ended;			/* end of file: nobody can write any more */
+	bool orphan;			/* its handler has ended */
 };
 
 /* Shared by all pipes: one read at a time. */
@@ -52,116 +57,181 @@ emit(void *arg, const char *line, size_t len, bool cut)
 static void
 close_pipe(struct errpipe *e)
 {
-	struct pool_service *ps = e->service;
-
 	lines_end(&e->lines, emit, e);
-	loop_disarm(&e->pause);
+	loop_disarm(&e->again);
 	loop_remove(e->source);
 	fd_close(&e->fd);
 	LIST_REMOVE(e, next);
-	pool_touch(ps);
+	pool_touch(e->service);
 	free(e);
 }
 
-/* One read.  1: something came; 0: nothing now; -1: end of file. */
-static int
-read_once(struct errpipe *e)
+static void
+close_idle(struct errpipe *e)
 {
-	ssize_t n = read(e->fd, buffer, sizeof(buffer));
+	e->service->pool->idle_pipes--;
+	close_pipe(e);
+}
 
-	if (n > 0) {
-		lines_feed(&e->lines, buffer, (size_t)n, emit, e);
-		return 1;
+/*
+ * At end of file the pipe has no writer and can have none again but by us: the next handler of the same user may
+ * have it, which saves most of the cost of a new one.
+ */
+static void
+retire(struct errpipe *e)
+{
+	struct pool_service *ps = e->service;
+
+	if (!e->ended || ps->removed || ps->pool->idle_pipes >= IDLE_MAX) {
+		close_pipe(e);
+		return;
 	}
-	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+	lines_end(&e->lines, emit, e);
+	LIST_REMOVE(e, next);
+	LIST_INSERT_HEAD(&ps->idle_pipes, e, next);
+	ps->pool->idle_pipes++;
+}
+
+/* At most `times` reads.  True when there may be more. */
+static bool
+read_some(struct errpipe *e, int times)
+{
+	for (int i = 0; i < times && !e->ended; i++) {
+		ssize_t n = read(e->fd, buffer, sizeof(buffer));
+
+		if (n > 0)
+			lines_feed(&e->lines, buffer, (size_t)n, emit, e);
+		else if (n < 0 && errno == EINTR)
+			continue;
+		else if (n < 0 && errno == EAGAIN)
+			return false;
+		else
+			e->ended = true;
+	}
+	return !e->ended;
 }
 
 static void
-pause_over(void *arg)
+go_on(void *arg)
 {
 	struct errpipe *e = arg;
+	struct loop *loop = e->service->pool->loop;
+	bool floods;
 
-	loop_watch(e->source, EPOLLIN);
+	if (read_some(e, READS_A_TURN)) {
+		floods = e->service->stderr_rate.held > 0;
+		loop_arm(loop, &e->again, loop_now(loop) + (floods ? FLOOD_PAUSE_NS : 0), go_on, e);
+	} else if (e->ended && e->orphan) {
+		retire(e);
+	}
 }
 
+/* Edge-triggered.  A hang-up without data needs no read to be understood. */
 static void
 pipe_ready(void *arg, uint32_t events)
 {
 	struct errpipe *e = arg;
-	struct loop *loop = e->service->pool->loop;
 
-	(void)events;
-	if (loop_armed(&e->pause))
+	if (loop_armed(&e->again))
 		return;
-	if (read_once(e) < 0) {
-		if (e->orphan)
-			close_pipe(e);
-		else
-			loop_watch(e->source, EPOLLET);
+	if (!(events & EPOLLIN) && (events & EPOLLHUP) && e->orphan) {
+		e->ended = true;
+		retire(e);
 		return;
 	}
-	if (e->service->stderr_rate.held > 0) {
-		loop_watch(e->source, EPOLLET);
-		loop_arm(loop, &e->pause, loop_now(loop) + FLOOD_PAUSE_NS, pause_over, e);
-	}
+	if (events & EPOLLIN)
+		go_on(e);
+	else if (events & EPOLLHUP)
+		e->ended = e->pid != 0;
 }
 
 /*
- * The second open of the pipe, through /proc, is a file description of its own: read-write, and
- * blocking although ours is not.  Without /proc the handler gets the plain write end.
+ * A second open of the pipe, through /proc, is a file description of its own: read-write, and
+ * blocking although ours is not.
  */
 static int
-reopen(int write_end)
+open_again(int fd)
 {
-	char path[48];
-	int fd;
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", write_end);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0) {
-		close(write_end);
-		return fd;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-		int saved = errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
 
-		close(write_end);
-		errno = saved;
-		return -1;
+/* Without /proc the handler gets the plain write end. */
+static int
+handler_end_of(int write_end)
+{
+	int fd = open_again(write_end), saved;
+
+	if (fd < 0 && errno == ENOENT)
+		return fcntl(write_end, F_SETFL, 0) == 0 ? write_end : -1;
+	saved = errno;
+	close(write_end);
+	errno = saved;
+	return fd;
+}
+
+static struct errpipe *
+new_pipe(struct pool_service *ps, uid_t uid, gid_t gid, int *handler_end)
+{
+	struct errpipe *e = calloc(1, sizeof(*e));
+	int fds[2] = { -1, -1 }, saved;
+
+	if (e == NULL)
+		return NULL;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		goto fail;
+	if ((*handler_end = handler_end_of(fds[1])) < 0)
+		goto fail;
+	if (ps->pool->daemon.root && fchown(*handler_end, uid, gid) < 0)
+		goto fail;
+	*e = (struct errpipe){ .service = ps, .fd = fds[0], .uid = uid, .gid = gid };
+	e->source = loop_add(ps->pool->loop, e->fd, EPOLLIN | EPOLLET, pipe_ready, e);
+	if (e->source != NULL)
+		return e;
+fail:
+	saved = errno;
+	fd_close(&fds[0]);
+	fd_close(handler_end);
+	free(e);
+	errno = saved;
+	return NULL;
+}
+
+/* An idle one of the same owner, if there is one and it can be opened. */
+static struct errpipe *
+old_pipe(struct pool_service *ps, uid_t uid, gid_t gid, int *handler_end)
+{
+	struct errpipe *e = LIST_FIRST(&ps->idle_pipes);
+
+	if (e == NULL)
+		return NULL;
+	if (e->uid != uid || e->gid != gid || (*handler_end = open_again(e->fd)) < 0) {
+		close_idle(e);
+		return NULL;
 	}
-	return fcntl(write_end, F_SETFL, 0) == 0 ? write_end : -1;
+	LIST_REMOVE(e, next);
+	ps->pool->idle_pipes--;
+	e->ended = e->orphan = false;
+	e->pid = 0;
+	return e;
 }
 
 struct errpipe *
 errpipe_open(struct pool_service *ps, uid_t uid, gid_t gid, uint64_t connection, int *handler_end)
 {
-	struct errpipe *e = calloc(1, sizeof(*e));
-	int fds[2] = { -1, -1 }, saved;
+	struct errpipe *e;
 
 	*handler_end = -1;
+	e = old_pipe(ps, uid, gid, handler_end);
+	if (e == NULL)
+		e = new_pipe(ps, uid, gid, handler_end);
 	if (e == NULL)
 		return NULL;
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		goto fail;
-	*handler_end = reopen(fds[1]);
-	fds[1] = -1;
-	if (*handler_end < 0)
-		goto fail;
-	if (ps->pool->daemon.root && fchown(*handler_end, uid, gid) < 0)
-		goto fail;
-	*e = (struct errpipe){ .service = ps, .fd = fds[0], .connection = connection };
-	if ((e->source = loop_add(ps->pool->loop, e->fd, EPOLLIN, pipe_ready, e)) == NULL)
-		goto fail;
+	e->connection = connection;
 	LIST_INSERT_HEAD(&ps->pipes, e, next);
 	return e;
-fail:
-	saved = errno;
-	fd_close(&fds[0]);
-	fd_close(&fds[1]);
-	fd_close(handler_end);
-	free(e);
-	errno = saved;
-	return NULL;
 }
 
 void
@@ -181,17 +251,23 @@ errpipe_discard(struct errpipe *e)
 void
 errpipe_finish(struct errpipe *e)
 {
-	int got = 1;
-
 	if (e == NULL)
 		return;
-	for (int i = 0; i < FINISH_READS && got > 0; i++)
-		got = read_once(e);
-	if (got < 0) {
-		close_pipe(e);
-		return;
-	}
+	loop_disarm(&e->again);
 	e->orphan = true;
+	if (read_some(e, FINISH_READS))
+		loop_arm(e->service->pool->loop, &e->again, loop_now(e->service->pool->loop), go_on, e);
+	else if (e->ended)
+		retire(e);
+}
+
+void
+errpipe_close_idle(struct pool_service *ps)
+{
+	struct errpipe *e, *next;
+
+	LIST_FOREACH_SAFE(e, &ps->idle_pipes, next, next)
+		close_idle(e);
 }
 
 void
@@ -203,4 +279,5 @@ errpipe_close_all(struct pool_service *ps)
 		errpipe_finish(e);
 	LIST_FOREACH_SAFE(e, &ps->pipes, next, next)
 		close_pipe(e);
+	errpipe_close_idle(ps);
 }

@@ -49,6 +49,16 @@ log_listener(enum record_level level, const char *word, const struct listener *l
 	log_record(&r);
 }
 
+/* Said once; tries that fail for the same reason are for debugging. */
+static void
+log_waiting(struct listener *l)
+{
+	bool same = strcmp(l->said, l->reason) == 0;
+
+	log_listener(same ? RECORD_DEBUG : RECORD_WARNING, "waiting", l, l->reason);
+	strlcpy(l->said, l->reason, sizeof(l->said));
+}
+
 struct listener *
 listener_add(struct pool_service *ps, const struct endpoint_key *key, const char *endpoint)
 {
@@ -233,6 +243,7 @@ listener_open(struct listener *l)
 	l->reason[0] = '\0';
 	if (try_open(l, &why)) {
 		backoff_reset(&l->backoff);
+		l->said[0] = '\0';
 		log_listener(RECORD_DEBUG, "listen", l, NULL);
 		return true;
 	}
@@ -242,7 +253,7 @@ listener_open(struct listener *l)
 	if (strncmp(why.text, "address already in use", 22) == 0)
 		name_holder(l);
 	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
-	log_listener(RECORD_WARNING, "waiting", l, l->reason);
+	log_waiting(l);
 	return false;
 }
 
@@ -250,7 +261,14 @@ void
 listener_wait_for(struct listener *l, const char *holder)
 {
 	snprintf(l->reason, sizeof(l->reason), "held by service %s", holder);
-	log_listener(RECORD_WARNING, "waiting", l, l->reason);
+	log_waiting(l);
+}
+
+void
+listener_inherit(struct listener *l, const struct listener *from)
+{
+	l->backoff = from->backoff;
+	strlcpy(l->said, from->said, sizeof(l->said));
 }
 
 static void
@@ -310,5 +328,5 @@ listener_broken(struct listener *l, int error)
 	close_socket(l);
 	snprintf(l->reason, sizeof(l->reason), "accept: %s", strerror(error));
 	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
-	log_listener(RECORD_ERROR, "waiting", l, l->reason);
+	log_waiting(l);
 }

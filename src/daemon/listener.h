@@ -22,6 +22,9 @@ bool listener_open(struct listener *l);
 /* It waits because another service of ours has the endpoint; the reload that changes that wakes it. */
 void listener_wait_for(struct listener *l, const char *holder);
 
+/* l replaces `from`, which waits for the same endpoint: go on with its back-off, say nothing twice. */
+void listener_inherit(struct listener *l, const struct listener *from);
+
 /*
  * Take over the open socket of `from`, with the connections in its queue and its pending one;
  * `from` is left without and is removed.  The options of the new owner are applied.

@@ -346,7 +346,7 @@ check_and_exit(const struct settings *s)
 	size_t good = reload_check(s, dirs, &errs);
 
 	for (size_t i = 0; i < errs.count; i++)
-		log_message(RECORD_ERROR, "invalid", "%s", errs.text[i]);
+		fprintf(stderr, "%s\n", errs.text[i]);
 	if (errs.count == 0)
 		printf("%zu services are good\n", good);
 	exit(errs.count == 0 ? 0 : EX_CONFIG);
@@ -465,12 +465,14 @@ static void
 finish(void)
 {
 	struct spawner *spawner = d.pool.spawner;
+	struct record r;
 
 	control_free(d.control);
 	stop_fini(&d.pool);
 	reload_free(d.reload);
 	notify_fini();
-	log_message(RECORD_NOTICE, "stopped", "all services are closed");
+	record_init(&r, RECORD_NOTICE, "stopped");
+	log_record(&r);
 	log_close();
 	loop_disarm(&d.strangers);
 	loop_remove(d.signal_source);

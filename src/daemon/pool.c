@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../sys/log.h"
+#include "errpipe.h"
 
 #define RATE_WINDOW_NS 1000000000LL
 #define RATE_BURST_STDERR 200
@@ -99,6 +100,7 @@ pool_add(struct pool *p, const char *name)
 	TAILQ_INIT(&ps->ready);
 	TAILQ_INIT(&ps->children);
 	LIST_INIT(&ps->pipes);
+	LIST_INIT(&ps->idle_pipes);
 	if (after != NULL)
 		TAILQ_INSERT_AFTER(&p->services, after, ps, next);
 	else
@@ -114,6 +116,8 @@ pool_reap_service(struct pool_service *ps)
 	if (!ps->removed || ps->active > 0 || !LIST_EMPTY(&ps->pipes) || !TAILQ_EMPTY(&ps->listeners) ||
 	    !TAILQ_EMPTY(&ps->children))
 		return;
+	/* closing a pipe touches the service: only then is it off the lists */
+	errpipe_close_idle(ps);
 	if (ps->queued)
 		TAILQ_REMOVE(&p->ready, ps, next_ready);
 	if (ps->touched)
@@ -210,9 +214,12 @@ void
 pool_shortage(struct pool *p, int error)
 {
 	if (p->shortage.failures == 0) {
+		struct record r;
+
 		p->shortage_since_ns = loop_now(p->loop);
-		log_message(RECORD_WARNING, "shortage",
-		    "%s: no connection is accepted until it is over", strerror(error));
+		record_init(&r, RECORD_WARNING, "shortage");
+		record_text(&r, "error", strerror(error));
+		log_record(&r);
 	}
 	p->short_of_resources = true;
 	loop_arm(p->loop, &p->shortage_timer, loop_now(p->loop) + backoff_shortage(&p->shortage),

@@ -52,7 +52,7 @@ struct listener {
 	struct addr pending_peer;
 	int64_t pending_since_ns;
 	/* waiting: */
-	char reason[DIAG_MAX];
+	char reason[160], said[160];	/* why; what was logged last */
 	struct backoff backoff;
 	struct loop_timer retry;
 };
@@ -89,6 +89,7 @@ struct pool_service {
 	struct ratelog stderr_rate, refuse_rate, fail_rate;
 	struct loop_timer rate_timer;
 	LIST_HEAD(, errpipe) pipes;		/* stderr pipes that are still read */
+	LIST_HEAD(, errpipe) idle_pipes;	/* ... and those kept for the next handler */
 	struct pool_counters count;
 };
 
@@ -108,6 +109,7 @@ struct pool {
 	int64_t shortage_since_ns;
 	struct backoff shortage;
 	struct loop_timer shortage_timer;
+	unsigned idle_pipes;			/* of all services */
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
 };
 

@@ -166,6 +166,9 @@ read_settings(struct reload *r)
 	now->control_socket = r->settings->control_socket;
 	r->settings->services = services;
 	r->settings->control_socket = socket;
+	struct spec_ident group = now->control_group;
+	now->control_group = r->settings->control_group;
+	r->settings->control_group = group;
 	settings_free(r->settings);
 	r->settings = now;
 	apply_log(r, now);

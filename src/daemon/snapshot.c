@@ -45,6 +45,8 @@ state_of(const struct pool_service *ps)
 
 	if (ps->removed)
 		return "removed";
+	if (ps->pool->draining)
+		return "draining";
 	if (ps->errors.count > 0)
 		return "invalid";
 	if (ps->service != NULL && !ps->service->enabled)
@@ -61,11 +63,11 @@ gate_of(const struct pool_service *ps)
 {
 	enum admit_verdict gate = ps->gate;
 
+	if (ps->pool->draining)
+		return admit_word(ADMIT_DRAINING);
 	if (TAILQ_EMPTY(&ps->listeners))
 		return NULL;
-	if (ps->pool->draining)
-		gate = ADMIT_DRAINING;
-	else if (gate == ADMIT_OK)
+	if (gate == ADMIT_OK)
 		gate = pool_gate(ps->pool);
 	return gate != ADMIT_OK ? admit_word(gate) : NULL;
 }

@@ -35,7 +35,7 @@ const char wire_interface_control[] =
 ")\n"
 "\n"
 "# One service.\n"
-"#   state: open, waiting, disabled, invalid or removed; gate: why its listeners are not\n"
+"#   state: open, waiting, disabled, invalid, removed or draining; gate: why its listeners are not\n"
 "#   polled now, in the vocabulary of reasons; limit: 0 is none\n"
 "type Service (\n"
 "  name: string,\n"

@@ -16,9 +16,15 @@
 #include "fd.h"
 
 #define BATCH 128
+#define TIMER_EVENT UINT64_MAX
 
+/*
+ * epoll's data is not a pointer but a place in a table and its generation: a registration that
+ * outlived its source (a fork had a copy of the fd) is then recognised and passed over.
+ */
 struct loop_source {
 	struct loop *loop;
+	uint32_t place, generation;
 	int fd;			/* borrowed; -1: removed */
 	loop_ready *ready;
 	void *arg;
@@ -27,7 +33,10 @@ struct loop_source {
 
 struct loop {
 	int epfd, timerfd;
-	struct loop_source timer_source; /* only its address is used: marks the timerfd's event */
+	struct loop_source **place;	/* NULL: free */
+	uint32_t *generation;		/* of the source that is or was there last */
+	uint32_t *free_places;
+	uint32_t places, nfree;
 	int64_t now_ns;
 	int64_t armed_ns;	/* what the timerfd is set to; 0: nothing */
 	struct loop_timer **heap;
@@ -60,7 +69,7 @@ loop_new(void)
 		goto fail;
 	if ((l->timerfd = fd_high(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK))) < 0)
 		goto fail;
-	ev.data.ptr = &l->timer_source;
+	ev.data.u64 = TIMER_EVENT;
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->timerfd, &ev) < 0)
 		goto fail;
 	SLIST_INIT(&l->dead);
@@ -91,6 +100,9 @@ loop_free(struct loop *l)
 	fd_close(&l->timerfd);
 	fd_close(&l->epfd);
 	free(l->heap);
+	free(l->place);
+	free(l->generation);
+	free(l->free_places);
 	free(l);
 }
 
@@ -100,26 +112,73 @@ loop_now(const struct loop *l)
 	return l->now_ns;
 }
 
+static bool
+more_places(struct loop *l)
+{
+	uint32_t n = l->places ? l->places * 2 : 64;
+	struct loop_source **place = reallocarray(l->place, n, sizeof(*place));
+	uint32_t *generation, *free_places;
+
+	if (place != NULL)
+		l->place = place;
+	generation = reallocarray(l->generation, n, sizeof(*generation));
+	if (generation != NULL)
+		l->generation = generation;
+	free_places = reallocarray(l->free_places, n, sizeof(*free_places));
+	if (free_places != NULL)
+		l->free_places = free_places;
+	if (place == NULL || generation == NULL || free_places == NULL)
+		return false;
+	for (uint32_t i = n; i-- > l->places;) {
+		place[i] = NULL;
+		generation[i] = 0;
+		free_places[l->nfree++] = i;
+	}
+	l->places = n;
+	return true;
+}
+
+static uint64_t
+event_data(const struct loop_source *s)
+{
+	return (uint64_t)s->generation << 32 | s->place;
+}
+
+/* The source that an event is for; NULL: it is gone. */
+static struct loop_source *
+event_source(const struct loop *l, uint64_t data)
+{
+	uint32_t place = (uint32_t)data;
+	struct loop_source *s = place < l->places ? l->place[place] : NULL;
+
+	return s != NULL && s->generation == data >> 32 ? s : NULL;
+}
+
 struct loop_source *
 loop_add(struct loop *l, int fd, uint32_t events, loop_ready *ready, void *arg)
 {
-	struct loop_source *s = calloc(1, sizeof(*s));
-	struct epoll_event ev = { .events = events, .data.ptr = s };
+	struct epoll_event ev = { .events = events };
+	struct loop_source *s;
 
-	if (s == NULL)
+	if ((l->nfree == 0 && !more_places(l)) || (s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	*s = (struct loop_source){ .loop = l, .fd = fd, .ready = ready, .arg = arg };
+	s->place = l->free_places[l->nfree - 1];
+	s->generation = ++l->generation[s->place];
+	ev.data.u64 = event_data(s);
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		free(s);
 		return NULL;
 	}
+	l->nfree--;
+	l->place[s->place] = s;
 	return s;
 }
 
 bool
 loop_watch(struct loop_source *s, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = s };
+	struct epoll_event ev = { .events = events, .data.u64 = event_data(s) };
 
 	return epoll_ctl(s->loop->epfd, EPOLL_CTL_MOD, s->fd, &ev) == 0;
 }
@@ -129,10 +188,23 @@ loop_remove(struct loop_source *s)
 {
 	if (s == NULL)
 		return;
-	assert(s->fd >= 0);
 	epoll_ctl(s->loop->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+	loop_drop(s);
+}
+
+void
+loop_drop(struct loop_source *s)
+{
+	struct loop *l;
+
+	if (s == NULL)
+		return;
+	l = s->loop;
+	assert(s->fd >= 0 && l->place[s->place] == s);
 	s->fd = -1;
-	SLIST_INSERT_HEAD(&s->loop->dead, s, dead);
+	l->place[s->place] = NULL;
+	l->free_places[l->nfree++] = s->place;
+	SLIST_INSERT_HEAD(&l->dead, s, dead);
 }
 
 /* ---- timers: a binary heap of pointers, each timer knows its slot ---- */
@@ -272,11 +344,11 @@ loop_run(struct loop *l)
 			return -1;
 		l->now_ns = clock_now();
 		for (int i = 0; i < n; i++) {
-			struct loop_source *s = ev[i].data.ptr;
+			struct loop_source *s = event_source(l, ev[i].data.u64);
 
-			if (s == &l->timer_source)
+			if (ev[i].data.u64 == TIMER_EVENT)
 				timer_ready(l);
-			else if (s->fd >= 0)
+			else if (s != NULL)
 				s->ready(s->arg, ev[i].events);
 		}
 		run_due(l);

@@ -40,6 +40,12 @@ bool loop_watch(struct loop_source *s, uint32_t events);
 void loop_remove(struct loop_source *s);
 
 /*
+ * Forget the source of an fd that the caller closes next and that no other process keeps: closing ends
+ * the registration, so that it costs no system call of its own.
+ */
+void loop_drop(struct loop_source *s);
+
+/*
  * A timer is a member of its owner's struct; zeroed means not armed.  Arming an armed timer moves it.
  */
 struct loop_timer {
