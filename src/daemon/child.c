@@ -412,6 +412,8 @@ settle(struct child *c)
 	spawn_poll(c->job, &res);
 	if (res.state == SPAWN_PENDING)
 		return false;
+	if (res.state == SPAWN_STARTED)
+		spawn_set_oom(c->job, c->pid);
 	release_job(c);
 	c->service->held--;
 	if (c->state == CHILD_FAILED)

@@ -8,9 +8,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../pure/wire.h"
@@ -24,6 +26,7 @@
 
 #define CLIENTS_MAX 1024
 #define READ_BYTES 4096
+#define LOCK_TRIES 100
 
 struct client {
 	TAILQ_ENTRY(client) next;
@@ -434,6 +437,31 @@ control_ready(void *arg, uint32_t events)
 /* ---- the socket itself ---- */
 
 /*
+ * A berthd that was killed in the middle of a spawn leaves the lock to the half-made child, which drops
+ * it within moments: only a holder that lives is final.
+ */
+static bool
+lock_in_time(struct control *c, struct diag *why)
+{
+	static const struct timespec pause = { .tv_nsec = 10000000 };
+	pid_t pid = 0;
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		pid = sock_server(c->path);
+		if (pid != 0 && (kill(pid, 0) == 0 || errno == EPERM)) {
+			diag_set(why, "%s: berthd is running already, as pid %d", c->path,
+			    (int)pid);
+			return false;
+		}
+		nanosleep(&pause, NULL);
+	}
+	diag_set(why, "%s: another berthd holds it", c->lock_path);
+	return false;
+}
+
+/*
  * The lock is on a file that is removed at the end: after taking it, the path must still lead to
  * the same file.
  */
@@ -448,16 +476,8 @@ take_lock(struct control *c, struct diag *why)
 			diag_set(why, "%s: %s", c->lock_path, strerror(errno));
 			return false;
 		}
-		if (flock(c->lock, LOCK_EX | LOCK_NB) < 0) {
-			pid_t pid = sock_server(c->path);
-
-			if (pid != 0)
-				diag_set(why, "%s: berthd is running already, as pid %d", c->path,
-				    (int)pid);
-			else
-				diag_set(why, "%s: another berthd holds it", c->lock_path);
+		if (!lock_in_time(c, why))
 			return false;
-		}
 		if (fstat(c->lock, &a) == 0 && stat(c->lock_path, &b) == 0 && a.st_ino == b.st_ino)
 			return true;
 		fd_close(&c->lock);

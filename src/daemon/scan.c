@@ -161,7 +161,8 @@ collect(struct scan *s, const struct scan *before, const char *dir)
 		if (!spec_file_name(e->d_name, &name))
 			continue;
 		key.name = name;
-		if (bsearch(&key, s->file, earlier, sizeof(key), by_name) != NULL) {
+		if (earlier > 0 &&
+		    bsearch(&key, s->file, earlier, sizeof(key), by_name) != NULL) {
 			free(name);
 			continue;
 		}
@@ -231,7 +232,8 @@ scan_directories(struct scan *out, struct scan *before, bool reread,
 			continue;
 		}
 		collect(out, before, *directories);
-		qsort(out->file, out->count, sizeof(*out->file), by_name);
+		if (out->count > 0)
+			qsort(out->file, out->count, sizeof(*out->file), by_name);
 	}
 	drop_masked(out);
 	for (size_t i = 0; i < out->count; i++) {

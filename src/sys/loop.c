@@ -16,6 +16,7 @@
 #include "fd.h"
 
 #define BATCH 128
+#define SOON_NS 1000000000LL
 #define TIMER_EVENT UINT64_MAX
 
 /*
@@ -290,25 +291,22 @@ run_due(struct loop *l)
 }
 
 /*
- * The timerfd follows the earliest timer.  A timer that was disarmed leaves it set: one early
- * wake-up is cheaper than a system call for each connection that ends in time.
+ * The timerfd follows the earliest timer.  Where that was disarmed and would have been due soon, the
+ * timerfd stays as it is: one early wake-up is no dearer than the call that saves it.
  */
 static void
 set_timerfd(struct loop *l)
 {
 	int64_t due = l->count > 0 ? l->heap[0]->due_ns : 0;
+	bool later = due == 0 || due > l->armed_ns;
 	struct itimerspec it = { 0 };
 
-	if (due == l->armed_ns || (due == 0 && l->armed_ns == 0))
+	if (due == l->armed_ns)
 		return;
-	if (due != 0 && l->armed_ns != 0 && due > l->armed_ns && l->armed_ns > l->now_ns)
-		return;
-	if (due == 0)
+	if (later && l->armed_ns > l->now_ns && l->armed_ns - l->now_ns < SOON_NS)
 		return;
 	it.it_value.tv_sec = due / 1000000000;
 	it.it_value.tv_nsec = due % 1000000000;
-	if (it.it_value.tv_sec == 0 && it.it_value.tv_nsec == 0)
-		it.it_value.tv_nsec = 1;
 	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &it, NULL);
 	l->armed_ns = due;
 }

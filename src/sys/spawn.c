@@ -101,8 +101,7 @@ child_descriptors(struct spawn_job *job)
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 0, 0));
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 1, 0));
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, err, 2, 0));
-	CALL(SYS_close, FD_SLOT_SOCKET);
-	CALL(SYS_close, FD_SLOT_STDERR);
+	/* the slots, and whatever a copied table holds, are closed by execve: all are CLOEXEC */
 }
 
 static inline __attribute__((always_inline)) void
@@ -233,9 +232,9 @@ spawn_give(struct spawner *sp, struct spawn_job *job)
 }
 
 /*
- * oom_score_adj belongs to whoever shares the memory: the kernel copies a write in a CLONE_VM child
- * to berthd too (__set_oom_adj(), fs/proc/base.c).  So berthd's own is changed for the moment of the clone,
- * in which the child inherits it.
+ * oom_score_adj goes with the memory: the kernel copies what one of those who share it writes to
+ * all of them (__set_oom_adj(), fs/proc/base.c).  So berthd's own is the handler's until the execve,
+ * through which the child keeps what it inherited, and is put back then.
  */
 static bool
 write_oom(const struct spawner *sp, int value)
@@ -261,10 +260,9 @@ read_oom(const struct spawner *sp)
 }
 
 static pid_t
-clone_child(const struct spawner *sp, struct spawn_job *job, int *pidfd)
+clone_child(struct spawner *sp, struct spawn_job *job, int *pidfd)
 {
 	int flags = CLONE_VM | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD;
-	int oom = 0, saved;
 	pid_t pid;
 
 	job->alive = 1;
@@ -274,22 +272,34 @@ clone_child(const struct spawner *sp, struct spawn_job *job, int *pidfd)
 	job->step = sp->shared_table ? SPAWN_STEP_UNSHARE : SPAWN_STEP_SETSID;
 	if (sp->shared_table)
 		flags |= CLONE_FILES;
-	if (job->launch.set_oom) {
-		oom = read_oom(sp);
-		job->step = SPAWN_STEP_OOM;
-		if (!write_oom(sp, job->launch.oom_score_adj))
-			return -1;
-	}
 	*pidfd = -1;
 	pid = clone(child_main, job->stack + GUARD_BYTES + STACK_BYTES, flags, job, pidfd, NULL,
 	    (void *)&job->alive);
-	saved = errno;
-	if (job->launch.set_oom)
-		write_oom(sp, oom);
+	if (pid < 0 && sp->shared_table && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
+		/* a filter came after the probe at start */
+		sp->shared_table = false;
+		return clone_child(sp, job, pidfd);
+	}
 	if (pid < 0)
 		job->step = SPAWN_STEP_CLONE;
-	errno = saved;
 	return pid;
+}
+
+void
+spawn_set_oom(const struct spawn_job *job, pid_t pid)
+{
+	char path[40], text[16];
+	int fd, n;
+
+	if (!job->launch.set_oom)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	n = snprintf(text, sizeof(text), "%d", job->launch.oom_score_adj);
+	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+		return;
+	if (write(fd, text, (size_t)n) != n)
+		(void)0;	/* it has ended, or berthd may not: it keeps berthd's own */
+	close(fd);
 }
 
 void
@@ -309,7 +319,16 @@ void
 spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int64_t wait_ns,
     struct spawn_result *out)
 {
+	bool set_oom = job->launch.set_oom;
+	int oom = set_oom ? read_oom(sp) : 0;
+
 	*out = (struct spawn_result){ .pidfd = -1 };
+	if (set_oom && !write_oom(sp, job->launch.oom_score_adj)) {
+		out->state = SPAWN_FAILED;
+		out->step = SPAWN_STEP_OOM;
+		out->error = errno;
+		return;
+	}
 	/* dup3 onto an open slot needs no free fd: it cannot fail for want of one */
 	if (dup3(socket, FD_SLOT_SOCKET, O_CLOEXEC) < 0 ||
 	    (err >= 0 && dup3(err, FD_SLOT_STDERR, O_CLOEXEC) < 0)) {
@@ -327,6 +346,8 @@ spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int6
 		wait_unshared(job, out->pidfd);
 		spawn_poll(job, out);
 	}
+	if (set_oom)
+		write_oom(sp, oom);
 	dup3(sp->null, FD_SLOT_SOCKET, O_CLOEXEC);
 	if (err >= 0)
 		dup3(sp->null, FD_SLOT_STDERR, O_CLOEXEC);

@@ -65,6 +65,11 @@ struct spawn_result {
 void spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int64_t wait_ns,
     struct spawn_result *out);
 
+/*
+ * A pending job turned out to be started: its oom_score_adj, which was berthd's while it waited, is set now.
+ */
+void spawn_set_oom(const struct spawn_job *job, pid_t pid);
+
 /* The outcome of a pending job as of now, without waiting: state, step and error are set. */
 void spawn_poll(const struct spawn_job *job, struct spawn_result *out);
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "a service file with two keys is served" {
@@ -79,7 +80,7 @@ load ../lib/berth
 	start_berthd
 	ask one hello
 	wait_until 5 no_children
-	bg strace -f -o "$T/trace" -p "$DPID"
+	background strace -f -o "$T/trace" -p "$DPID"
 	wait_until 5 grep -q 'TracerPid:.[1-9]' "/proc/$DPID/status"
 	# two seconds of nothing are what is tested
 	sleep 2

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # What is wrong in a service file is said precisely: berthctl check uses the same parser.
 load ../lib/berth
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # What a handler finds itself in, told by itself (tests/peers/fdcheck.c).
 load ../lib/berth
 
@@ -19,7 +20,6 @@ clean_handler() {
 	[[ $(grep -c '^fd ' <<<"$REPORT") == 3 ]] || fail "$(grep '^fd ' <<<"$REPORT")"
 	fact 'SigBlk:.0+'
 	fact 'SigIgn:.0+'
-	fact 'SigCgt:.0+'
 	fact 'umask 0022'
 	fact 'cwd /'
 	fact 'nice 0'
@@ -69,10 +69,8 @@ clean_handler() {
 hold_some() {
 	echo_service other
 	wait_until 5 service_is other '.state == "open"'
-	mkfifo "$T/hold.in"
-	bg "$hold" -n 30 "$(at other)" <"$T/hold.in" >"$T/hold.out"
-	exec {HOLD_FD}>"$T/hold.in"
-	wait_until 10 grep -q held "$T/hold.out"
+	open_hold 30 "$(at other)"
+	held
 }
 
 @test "a handler among 30 live connections sees none of them" {
@@ -86,7 +84,7 @@ hold_some() {
 @test "user, group and supplementary groups are exact" {
 	requires root
 	report_service '{"user": "daemon"}'
-	PREFIX=(setpriv --groups 7,8,9,10)
+	PREFIX=(setpriv --groups "7,8,9,10")
 	start_berthd
 	report
 	fact 'uid 1 1 1'
@@ -159,11 +157,11 @@ hold_some() {
 
 @test "a very low nofile limit does not hinder the start" {
 	requires root
-	sh_service low 'ulimit -n; echo out; echo err >&2' '{"process": {"rlimits": {"nofile": 3}}}'
+	sh_service low 'ulimit -n; echo out; cat /no/such/file' '{"process": {"rlimits": {"nofile": 4}}}'
 	start_berthd
 	run ask low
-	assert_output $'3\nout'
-	wait_log 'stderr service=low .*line=err'
+	assert_output $'4\nout'
+	wait_log 'stderr service=low .*line=.*/no/such/file'
 }
 
 @test "the environment of a TCP handler is exactly this" {
@@ -254,8 +252,8 @@ env USER=nobody"
 @test "an ordinary user's nproc limit is a failure of its service, not a start" {
 	requires root
 	sh_service crowd 'echo never' '{"user": 61112, "process": {"rlimits": {"nproc": 1}}}'
-	bg setpriv --reuid=61112 --clear-groups sleep 60
-	bg setpriv --reuid=61112 --clear-groups sleep 60
+	background setpriv --reuid=61112 --clear-groups sleep 60
+	background setpriv --reuid=61112 --clear-groups sleep 60
 	wait_until 5 eval '(($(ps -u 61112 -o pid= | wc -l) == 2))'
 	start_berthd
 	run ask crowd

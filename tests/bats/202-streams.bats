@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "50 MB of binary data each way" {
@@ -35,7 +36,7 @@ load ../lib/berth
 	for i in {1..50}; do
 		"$dial" --linger0 "$port" </dev/null
 	done
-	bg "$dial" "$port" </dev/null >"$T/out"
+	background "$dial" "$port" </dev/null >"$T/out"
 	kill -CONT "$DPID"
 	wait_until 5 grep -qx 'peer 127.0.0.1 [0-9]*' "$T/out"
 	run grep -c 'peer=:\|peer= \|peer="' "$LOG"
@@ -72,7 +73,7 @@ load ../lib/berth
 }
 
 @test "a grandchild that keeps the socket keeps the connection" {
-	sh_service daemonizer '(setsid sh -c "read line; echo late \$line" &) ; exit 0'
+	sh_service daemonizer 'exec 3<&0; (setsid sh -c "read line <&3; echo late \$line" &) ; exit 0'
 	start_berthd
 	open_session client "$(at daemonizer)"
 	wait_log 'exit service=daemonizer .*cause=exit status=0'

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # A handler that cannot be started is a failure of its service, never a start: the client is closed at once.
 load ../lib/berth
 
@@ -92,7 +93,7 @@ fails() {
 @test "ids that cannot be set: it is not run as somebody else" {
 	requires root
 	echo_service x
-	PREFIX=(setpriv --bounding-set=-setuid,-setgid --inh-caps=-all --no-new-privs)
+	PREFIX=(setpriv "--bounding-set=-setuid,-setgid" --inh-caps=-all --no-new-privs)
 	start_berthd
 	run ask x hello
 	refute_output --partial hello

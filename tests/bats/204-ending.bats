@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 # A handler that ignores TERM, with a child in its group and one that left it
@@ -47,7 +48,7 @@ stubborn='trap "" TERM HUP; sh -c "trap \"\" TERM; echo child \$\$; exec sleep 6
 }
 
 @test "after an ordinary exit nothing is signalled" {
-	sh_service leaves 'sh -c "trap \"echo signalled\" TERM HUP; echo child \$\$; read x; echo alive \$x" <&0 & exit 0'
+	sh_service leaves 'exec 3<&0; sh -c "trap \"echo signalled\" TERM HUP; echo child \$\$; read x; echo alive \$x" <&3 & exit 0'
 	start_berthd
 	open_session s "$(at leaves)"
 	heard s child
@@ -172,14 +173,15 @@ refute_file_has() { run grep -c "$2" "$1"; assert_output 0; }
 @test "what a queue held when TERM came is served" {
 	sh_service slow 'echo served'
 	start_berthd
-	local where i pids=()
+	local where port i pids=()
 	where=$(at slow)
 	kill -STOP "$DPID"
 	for i in {1..10}; do
-		"$dial" --timeout 10 "$where" </dev/null >"$T/out$i" &
+		"$dial" --no-stdin --timeout 10 "$where" >"$T/out$i" 2>&1 &
 		pids+=($!)
 	done
-	wait_until 5 eval '(($(ss -Htn state established "dport = :$(cut -d: -f3 <<<"'"$where"'")" | wc -l) == 10))'
+	port=${where##*:}
+	wait_until 5 eval '(($(ss -Htn state established "dport = :$port" | wc -l) == 10))'
 	kill -TERM "$DPID"
 	kill -CONT "$DPID"
 	wait "${pids[@]}"

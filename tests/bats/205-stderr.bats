@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # What a handler says on its standard error becomes log lines, and nothing else.
 load ../lib/berth
 
@@ -30,7 +31,9 @@ load ../lib/berth
 }
 
 @test "hostile bytes are escaped; one event is one line" {
-	sh_service nasty 'printf "nul\\0esc\\033[31m\\rcr \\"quote\\\\ bad\\377\\300\\257 c1\\302\\233 utf\\303\\244\\n" >&2; printf "exit service=fake cause=exit\\nstart service=fake\\n" >&2'
+	printf 'nul\0esc\033[31m\rcr "quote\\ bad\377\300\257 c1\302\233 utf\303\244\n' >"$T/nasty"
+	printf 'exit service=fake cause=exit\nstart service=fake\n' >>"$T/nasty"
+	sh_service nasty "cat $T/nasty >&2"
 	start_berthd
 	ask nasty
 	wait_log 'exit service=nasty '
@@ -54,7 +57,7 @@ load ../lib/berth
 	sh_service long 'head -c 10000000 /dev/zero | tr "\\0" x >&2; echo done'
 	start_berthd
 	run ask long
-	assert_output done
+	assert_output "done"
 	wait_log 'exit service=long' 10
 	(($(stat -c %s "$LOG") < 2000000))
 	(($(awk '/VmHWM/ {print $2}' "/proc/$DPID/status") < 65536))

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # A service at fault is not polled for a while; a client at fault cannot bring that about.
 load ../lib/berth
 

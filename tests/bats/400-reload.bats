@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 change() { jq "$2" "$SERVICES/$1.json" >"$T/new.$1" && mv "$T/new.$1" "$SERVICES/$1.json"; }
@@ -25,7 +26,7 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	heard s one
 	began=$(now_ms)
 	rm "$SERVICES/old.json"
-	wait_until 2 eval '! "$dial" --no-stdin --timeout 1 "'"$where"'" 2>/dev/null'
+	wait_until 2 eval '[[ -z $(ss -Htln "sport = :${where##*:}") ]]'
 	wait_log '^reload added=0 changed=0 removed=1 errors=0'
 	(($(now_ms) - began < 1000))
 	say s two
@@ -59,7 +60,7 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	sh_service x 'echo one'
 	start_berthd
 	local text
-	bg "$flood" --until "$T/stop" -c 1 --pause 5 "$(at x)" >"$T/flood"
+	background "$flood" --until "$T/stop" -c 1 --pause 5 "$(at x)" >"$T/flood"
 	text=$(sed s/one/two/ "$SERVICES/x.json")
 	printf %s "${text:0:30}" >"$SERVICES/x.json"
 	wait_log 'invalid service=x'
@@ -184,7 +185,7 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	sh_service a 'echo a' "{\"listen\": [\"tcp:127.0.0.1:0\", \"tcp:127.0.0.1:$port\"]}"
 	sh_service b 'echo b'
 	start_berthd
-	bg "$flood" --until "$T/stop" -c 2 --pause 5 "tcp:127.0.0.1:$port" >"$T/flood"
+	background "$flood" --until "$T/stop" -c 2 --pause 5 "tcp:127.0.0.1:$port" >"$T/flood"
 	jq '.listen = "tcp:127.0.0.1:0"' "$SERVICES/a.json" >"$T/a"
 	jq ".listen = [\"tcp:127.0.0.1:0\", \"tcp:127.0.0.1:$port\"]" "$SERVICES/b.json" >"$T/b"
 	mv "$T/a" "$SERVICES/a.json"; mv "$T/b" "$SERVICES/b.json"
@@ -239,7 +240,7 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	run ask x
 	assert_output --regexp '^(uid|id|1)'
 	(($(now_ms) - began < 1000))
-	bg ctl reload >"$T/reload"
+	background ctl reload >"$T/reload"
 	run ask x
 	wait_until 15 gone "${JOBS[-1]}"
 	service_is x '.state == "open"'

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # Reloads under a steady stream: not one connection refused, not one live session lost.
 load ../lib/berth
 
@@ -5,11 +6,9 @@ load ../lib/berth
 	sh_service steady 'read line; echo "$line"' '{"log": {"connections": false}}'
 	echo_service sessions
 	start_berthd
-	mkfifo "$T/hold.in"
-	bg "$hold" -n 20 "$(at sessions)" <"$T/hold.in" >"$T/hold.out"
-	exec {fd}>"$T/hold.in"
-	wait_until 10 grep -q held "$T/hold.out"
-	bg "$flood" --until "$T/stop" -c 4 --pause 2 --send $'hello\n' --expect $'hello\n' "$(at steady)" >"$T/flood"
+	open_hold 20 "$(at sessions)"
+	held
+	background "$flood" --until "$T/stop" -c 4 --pause 2 --send $'hello\n' --expect $'hello\n' "$(at steady)" >"$T/flood"
 	local i flood_pid=$!
 	for i in 1 2 3; do
 		echo_service "added$i"
@@ -25,13 +24,13 @@ load ../lib/berth
 		kill -HUP "$DPID"
 	done
 	# the kernel gave port 0: the sessions' listener is still the same
-	echo hello >&"$fd"
+	echo hello >&"$HOLD_FD"
 	wait_until 10 grep -q alive "$T/hold.out"
 	assert_equal "$(tail -1 "$T/hold.out")" '{"alive":20,"lost":0}'
 	: >"$T/stop"
 	wait "$flood_pid" || fail "$(cat "$T/flood")"
 	(($(jq .ok "$T/flood") > 50)) || fail "$(cat "$T/flood")"
-	exec {fd}>&-
+	close_hold
 	wait_until 5 active_is sessions 0
 }
 
@@ -42,7 +41,7 @@ load ../lib/berth
 	open_session s "$(at sessions)"
 	say s before
 	heard s before
-	bg "$flood" --until "$T/stop" -c 4 --pause 1 --send $'hello\n' --expect $'hello\n' "$(at steady)" >"$T/flood"
+	background "$flood" --until "$T/stop" -c 4 --pause 1 --send $'hello\n' --expect $'hello\n' "$(at steady)" >"$T/flood"
 	local i flood_pid=$!
 	for i in {1..100}; do
 		case $((i % 4)) in

@@ -1,9 +1,10 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 # somebody else listens on $PORT
 squat() {
 	PORT=$(free_port)
-	bg python3 -c '
+	background python3 -c '
 import socket, sys, time
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
 time.sleep(120)' "$PORT"
@@ -19,7 +20,6 @@ time.sleep(120)' "$PORT"
 	run ask good hello
 	assert_output hello
 	wait_log "waiting service=taken endpoint=tcp:127.0.0.1:$PORT .*reason=\"address already in use.*retry=1\\.000"
-	service_is taken '.state == "waiting"'
 	run services '.[] | select(.name == "taken") | .endpoints[0] | .state, .reason'
 	assert_line --index 0 waiting
 	assert_line --index 1 --partial 'in use'
@@ -31,7 +31,7 @@ time.sleep(120)' "$PORT"
 	run ctl reload
 	assert_failure 1
 	kill "$SQUATTER"
-	wait_until 5 service_is taken '.state == "open"'
+	wait_until 5 service_is taken 'all(.endpoints[]; .state == "listening")'
 	run "$dial" "tcp:127.0.0.1:$PORT" <<<hello
 	assert_output hello
 }
@@ -39,7 +39,7 @@ time.sleep(120)' "$PORT"
 @test "the retries back off" {
 	squat
 	echo_service taken "{\"listen\": \"tcp:127.0.0.1:$PORT\"}"
-	start_berthd
+	start_berthd --log-level debug
 	wait_log 'waiting service=taken .*retry=1\.000'
 	wait_log 'waiting service=taken .*retry=2\.000' 5
 }
@@ -47,7 +47,7 @@ time.sleep(120)' "$PORT"
 @test "a reload tries again at once" {
 	squat
 	echo_service taken "{\"listen\": \"tcp:127.0.0.1:$PORT\"}"
-	start_berthd
+	start_berthd --log-level debug
 	wait_log 'waiting service=taken .*retry=2\.000' 5
 	kill "$SQUATTER"
 	wait_until 5 eval '[[ -z $(ss -Htln "sport = :$PORT") ]]'

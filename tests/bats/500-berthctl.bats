@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "list shows services, endpoints, state, active and limit" {
@@ -65,7 +66,7 @@ load ../lib/berth
 	echo_service added
 	echo_service changed '{"limits": {"connections": 9}}'
 	rm "$SERVICES/removed.json"
-	bg ctl reload --json >"$T/reload"
+	background ctl reload --json >"$T/reload"
 	kill -CONT "$DPID"
 	wait "${JOBS[-1]}"
 	wait_until 5 service_is added '.state == "open"'

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 # The control socket speaks Varlink, also with clients that do not.
 load ../lib/berth
 
@@ -69,10 +70,8 @@ varlink() { printf '%s\0' "$@" | "$dial" --timeout 5 "unix:$CONTROL" | tr '\0' '
 @test "a silent client and a half-writing one delay nobody" {
 	echo_service one
 	start_berthd
-	mkfifo "$T/hold.in"
-	bg "$hold" -n 20 "unix:$CONTROL" <"$T/hold.in" >"$T/hold.out"
-	exec {fd}>"$T/hold.in"
-	wait_until 5 grep -q held "$T/hold.out"
+	open_hold 20 "unix:$CONTROL"
+	held
 	open_session half "unix:$CONTROL"
 	printf '{"method":' >&"${SESSION_FD[half]}"
 	local began
@@ -82,7 +81,7 @@ varlink() { printf '%s\0' "$@" | "$dial" --timeout 5 "unix:$CONTROL" | tr '\0' '
 	run ctl list
 	assert_success
 	(($(now_ms) - began < 1500))
-	exec {fd}>&-
+	close_hold
 	close_session half
 }
 
@@ -91,12 +90,10 @@ varlink() { printf '%s\0' "$@" | "$dial" --timeout 5 "unix:$CONTROL" | tr '\0' '
 	start_berthd
 	local where
 	where=$(at one)
-	mkfifo "$T/hold.in"
-	bg "$hold" -n 500 "unix:$CONTROL" <"$T/hold.in" >"$T/hold.out" 
-	exec {fd}>"$T/hold.in"
+	open_hold 500 "unix:$CONTROL"
 	run "$dial" "$where" <<<hello
 	assert_output hello
-	exec {fd}>&-
+	close_hold
 	wait_until 5 ctl list
 }
 
@@ -104,7 +101,7 @@ varlink() { printf '%s\0' "$@" | "$dial" --timeout 5 "unix:$CONTROL" | tr '\0' '
 	local i
 	for i in {1..50}; do echo_service "service$i" '{"description": "some text to make the answer long, some text to make the answer long"}'; done
 	start_berthd
-	bg python3 -c '
+	background python3 -c '
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(1)
 try:

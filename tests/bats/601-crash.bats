@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "killed and started again: the same ports at once, while old handlers live on" {
@@ -36,7 +37,7 @@ load ../lib/berth
 	port=$(free_port)
 	echo_service x "{\"listen\": \"tcp:127.0.0.1:$port\", \"log\": {\"connections\": false}}"
 	start_berthd
-	bg "$flood" --until "$T/stop" -c 4 --send hello --expect hello "tcp:127.0.0.1:$port" >"$T/flood"
+	background "$flood" --until "$T/stop" -c 4 --send hello --expect hello "tcp:127.0.0.1:$port" >"$T/flood"
 	for i in {1..10}; do
 		kill9_berthd
 		start_berthd

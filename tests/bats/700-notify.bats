@@ -1,6 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
-sink() { bg "$PEERS/sdsink" "$1" >"$T/notify"; wait_until 5 listening_dgram "$1"; }
+sink() { background "$PEERS/sdsink" "$1" >"$T/notify"; wait_until 5 listening_dgram "$1"; }
 listening_dgram() { grep -qF -- "$1" /proc/net/unix; }
 told() { wait_until "${2:-5}" grep -qxE -- "$1" "$T/notify"; }
 
@@ -54,7 +55,7 @@ told() { wait_until "${2:-5}" grep -qxE -- "$1" "$T/notify"; }
 
 @test "a notify socket that nobody reads, or that is not there, does not hold the start up" {
 	local began
-	bg "$PEERS/sdsink" --stall --buffer 1 "$T/sd"
+	background "$PEERS/sdsink" --stall --buffer 1 "$T/sd"
 	wait_until 5 listening_dgram "$T/sd"
 	python3 -c '
 import socket, sys

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "an HTTP server of the inetd kind and curl" {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
 @test "500 connections leave no zombie, no fd, no place taken" {
@@ -15,18 +16,16 @@ load ../lib/berth
 @test "200 live at once" {
 	echo_service x '{"limits": {"connections": 250}}'
 	start_berthd
-	mkfifo "$T/hold.in"
-	bg "$hold" -n 200 "$(at x)" <"$T/hold.in" >"$T/hold.out"
-	exec {fd}>"$T/hold.in"
+	open_hold 200 "$(at x)"
 	wait_until 20 active_is x 200
-	echo 'hello all' >&"$fd"
+	echo 'hello all' >&"$HOLD_FD"
 	wait_until 20 grep -q alive "$T/hold.out"
 	assert_equal "$(tail -1 "$T/hold.out")" '{"alive":200,"lost":0}'
 	local began
 	began=$(now_ms)
 	assert_equal "$(connections length)" 200
 	(($(now_ms) - began < 1000))
-	exec {fd}>&-
+	close_hold
 	wait_until 10 active_is x 0
 	assert_clean
 }
@@ -35,7 +34,7 @@ load ../lib/berth
 	sh_service busy 'exit 0' '{"log": {"connections": false}, "limits": {"connections": 20}}'
 	service quiet '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}'
 	start_berthd
-	bg "$flood" --until "$T/stop" -c 50 "$(at busy)" >"$T/flood"
+	background "$flood" --until "$T/stop" -c 50 "$(at busy)" >"$T/flood"
 	run "$flood" -n 50 --pause 10 --send hello --expect hello "$(at quiet)"
 	: >"$T/stop"
 	assert_success

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spec.h"
+#include "../../src/pure/spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

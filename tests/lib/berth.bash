@@ -1,4 +1,5 @@
 # berth.bash - what every bats file of ours begins with: `load ../lib/berth`
+# shellcheck shell=bash disable=SC2034,SC2120
 #
 # packages: bats bats-assert bats-support parallel jq python3 rsync git fingerd finger micro-httpd curl dropbear-bin openssh-client strace iproute2 util-linux procps
 #
@@ -10,7 +11,8 @@ bats_load_library bats-support
 bats_load_library bats-assert
 
 BUILD=${BERTH_BUILD:-$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)/build}
-PEERS=$BUILD/tests
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
+PEERS=${BERTH_PEERS:-$BUILD/tests}
 dial=$PEERS/dial flood=$PEERS/flood hold=$PEERS/hold
 
 # ---- reasons not to run ----
@@ -20,7 +22,7 @@ requires() {
 	local name
 	case $1 in
 	root) ((EUID == 0)) || cannot_run "needs root" ;;
-	ipv6) [[ -s /proc/net/if_inet6 ]] || cannot_run "needs IPv6" ;;
+	ipv6) grep -qs . /proc/net/if_inet6 || cannot_run "needs IPv6" ;;
 	program)
 		for name in "${@:2}"; do
 			PATH=$PATH:/usr/sbin:/sbin type -P "$name" >/dev/null || cannot_run "needs $name"
@@ -99,8 +101,8 @@ peer_handler() {
 	echo "$T/$1"
 }
 
-# bg COMMAND...: in the background until the end of the test; its pid is in $!
-bg() {
+# background COMMAND...: in the background until the end of the test; its pid is in $!
+background() {
 	"$@" 3>&- 4>&- &
 	JOBS+=($!)
 }
@@ -199,7 +201,7 @@ wait_fresh() { wait_until "${2:-5}" fresh "$1"; }
 # ---- sessions: a client in the background that says what the test tells it to ----
 
 # open_session NAME ENDPOINT [dial options]; say NAME TEXT; heard NAME REGEX; close_session NAME
-declare -A SESSION_FD SESSION_PID
+declare -gA SESSION_FD SESSION_PID
 open_session() {
 	local fd
 	mkfifo "$T/$1.in"
@@ -209,6 +211,15 @@ open_session() {
 	exec {fd}>"$T/$1.in"
 	SESSION_FD[$1]=$fd
 }
+# open_hold COUNT ENDPOINT [hold options]: so many at once; its stdin is $HOLD_FD, its answers are in $T/hold.out
+open_hold() {
+	mkfifo "$T/hold.in"
+	"$hold" -n "$1" "${@:3}" "$2" <"$T/hold.in" >"$T/hold.out" 2>&1 3>&- 4>&- &
+	JOBS+=($!)
+	exec {HOLD_FD}>"$T/hold.in"
+}
+held() { wait_until "${1:-20}" grep -q '^held' "$T/hold.out"; }
+close_hold() { exec {HOLD_FD}>&-; }
 say() { printf '%s\n' "$2" >&"${SESSION_FD[$1]}"; }
 heard() { wait_until "${3:-5}" grep -aqE -- "$2" "$T/$1.out"; }
 # The client's exit status, when it has ended by itself
@@ -239,10 +250,12 @@ no_zombies() { [[ -z $(zombies) ]]; }
 children_of() { cat /proc/"$1"/task/*/children 2>/dev/null; }
 no_children() { [[ -z $(children_of "$DPID" | tr -d ' ') ]]; }
 
-# fds beside the sockets that it listens on and the connections (none) of its handlers
-own_fds() { echo $(($(count_fds) - $(services '[.[].endpoints[]? | select(.state == "listening")] | length'))); }
+# fds beside the sockets that it listens on, and the pipes that it keeps for its next handlers
+PIPES_KEPT=64
+pipes() { find "/proc/$DPID/fd" -lname 'pipe:*' 2>/dev/null | wc -l; }
+own_fds() { echo $(($(count_fds) - $(pipes) - $(services '[.[].endpoints[]? | select(.state == "listening")] | length'))); }
 mark_fds() { BASE_FDS=''; [[ ! -S $CONTROL ]] || BASE_FDS=$(own_fds) || BASE_FDS=''; }
-fds_are_back() { (($(own_fds) <= BASE_FDS)); }
+fds_are_back() { (($(own_fds) <= BASE_FDS && $(pipes) <= 2 * PIPES_KEPT)); }
 
 # Processes that were started as handlers of this test
 handlers_left() {

@@ -1,4 +1,4 @@
-#include "addr.h"
+#include "../../src/pure/addr.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "diag.h"
+#include "../../src/pure/diag.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "endpoint.h"
+#include "../../src/pure/endpoint.h"
 
 #include <string.h>
 

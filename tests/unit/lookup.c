@@ -1,4 +1,4 @@
-#include "lookup.h"
+#include "../../src/pure/lookup.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "scalar.h"
+#include "../../src/pure/scalar.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "spec.h"
+#include "../../src/pure/spec.h"
 
 #include <string.h>
 
