@@ -35,9 +35,10 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,$(PURE))
 $(B)/fuzz/%: tests/fuzz/%.c $(call obj,$(PURE))
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREPLAY -o $@ $^ $(LIBS)
-$(B)/tests/%: tests/peers/%.c
+# without sanitizers: these run as handlers, under resource limits
+$(B)/tests/%: tests/peers/%.c $(wildcard tests/peers/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(filter-out -fsanitize%,$(CFLAGS_ALL)) $(LDFLAGS_ALL) -o $@ $< $(LIBS)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -46,7 +47,7 @@ $(B)/%.o: %.c
 # ---- what Debian must have; as root it is installed, otherwise the command is said ----
 
 DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev
-DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash)
+DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash tests/bats/*.bats)
 DEPS_LINT = cppcheck shellcheck mandoc clang
 
 needs = @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | \
@@ -80,7 +81,7 @@ check-sanitize:
 	    HARDEN="-fPIE -fstack-protector-strong"
 
 lint: deps
-	@tests/lib/lint "$(CPPFLAGS_ALL)" "$(WARN)"
+	@tests/lib/lint "$(WARN)"
 
 # ---- installation ----
 

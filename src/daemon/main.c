@@ -337,19 +337,23 @@ read_settings(void)
 }
 
 static void __attribute__((noreturn))
-check_and_exit(const struct settings *s)
+check_and_exit(struct settings *s)
 {
 	char *const *dirs = d.opt.services != NULL ? d.opt.services
 	    : s->services != NULL		   ? s->services
 						   : paths_services();
 	struct diag_list errs = { 0 };
 	size_t good = reload_check(s, dirs, &errs);
+	int ret;
 
 	for (size_t i = 0; i < errs.count; i++)
 		fprintf(stderr, "%s\n", errs.text[i]);
 	if (errs.count == 0)
 		printf("%zu services are good\n", good);
-	exit(errs.count == 0 ? 0 : EX_CONFIG);
+	ret = errs.count == 0 ? 0 : EX_CONFIG;
+	diag_list_free(&errs);
+	settings_free(s);
+	exit(ret);
 }
 
 /* With suid_dumpable 1 a process of a service's user could trace a child before its execve. */

@@ -83,3 +83,36 @@ load ../lib/berth
 	heard client 'late hello'
 	session_ended client
 }
+
+@test "ten clients at once, each 5 MB both ways" {
+	echo_service echo
+	start_berthd
+	local where i pids=()
+	where=$(at echo)
+	head -c 5000000 /dev/urandom >"$T/in"
+	for i in {1..10}; do
+		"$dial" --timeout 60 "$where" <"$T/in" >"$T/out$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for i in {1..10}; do
+		cmp "$T/in" "$T/out$i"
+	done
+}
+
+@test "urgent data and a peer that closes while its handler writes" {
+	requires program python3
+	sh_service writer 'while echo a line of text; do :; done'
+	echo_service echo
+	start_berthd
+	python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.send(b"hello"); s.send(b"!", socket.MSG_OOB); s.shutdown(socket.SHUT_WR)
+while s.recv(1000): pass
+s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+s.recv(1000); s.close()' "$(port_of echo)" "$(port_of writer)"
+	# its handler ends by SIGPIPE, or by what echo makes of it
+	wait_log 'exit service=writer .*cause=exit (signal=PIPE|status=)'
+	wait_until 5 active_is writer 0
+}

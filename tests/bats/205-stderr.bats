@@ -132,3 +132,28 @@ load ../lib/berth
 	run ask both
 	assert_output $'out\nerr'
 }
+
+@test "a peer's path and a program's path with control bytes are escaped too" {
+	requires program python3
+	sh_service unix 'printf "%s" "$REMOTE_ADDR" | od -An -c' "{\"listen\": \"unix:$T/sock\"}"
+	service path "$(jq -nc --arg p "$T/"$'no\nexit service=fake cause=exit\e[31m' '{listen: "tcp:127.0.0.1:0", exec: [$p]}')"
+	start_berthd
+	run python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1] + "/evil\nstart service=fake\x1b[31m")
+s.connect(sys.argv[1] + "/sock")
+print(s.makefile().read())' "$T"
+	assert_success
+	wait_log 'exit service=unix .*status=0'
+	ask path || :
+	wait_log 'fail service=path .*path='
+	run ctl list
+	assert_success
+	run grep -acP '[\x00-\x08\x0b-\x1f\x7f]' - <<<"$output"
+	assert_output 0
+	run grep -acP '[\x00-\x08\x0b-\x1f\x7f]' "$LOG"
+	assert_output 0
+	run log_count '^(exit|start) service=fake'
+	assert_output 0
+}

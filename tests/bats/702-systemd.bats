@@ -5,24 +5,25 @@ load ../lib/berth
 
 PORT_ECHO=7001 PORT_ENVIRONMENT=7004	# as the samples have them
 
+PROGRAMS=(unshare nsenter setpriv pivot_root ip jq make)
+
+# Skipping is the tests' own affair: bats cannot do it here.
 setup_file() {
-	local machine=$BATS_FILE_TMPDIR/machine
-	export BATS_NO_PARALLELIZE_WITHIN_FILE=true BERTH_MACHINE=$machine
-	requires root
-	requires program unshare nsenter setpriv pivot_root ip jq make
-	[[ -x /lib/systemd/systemd ]] || cannot_run "needs the package systemd"
-	unshare --mount --pid --fork --uts --net --ipc --cgroup true || cannot_run "needs namespaces"
-	install_tree "$machine/tree"
-	"$BATS_TEST_DIRNAME/../lib/systemd-boot" "$machine" >"$machine/log" 2>&1 3>&- 4>&- &
-	echo $! >"$machine/script"
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=true BERTH_MACHINE=$BATS_FILE_TMPDIR/machine
+	((EUID == 0)) && PATH=$PATH:/usr/sbin:/sbin type -P "${PROGRAMS[@]}" >/dev/null &&
+	    [[ -x /lib/systemd/systemd ]] && can_unshare || return 0
+	install_tree "$BERTH_MACHINE/tree"
+	"$BATS_TEST_DIRNAME/../lib/systemd-boot" "$BERTH_MACHINE" >"$BERTH_MACHINE/log" 2>&1 3>&- 4>&- &
+	echo $! >"$BERTH_MACHINE/script"
 	disown
-	wait_until 10 test -s "$machine/pid"
-	wait_until 20 boot_is_over || { cat "$machine/log" "$machine/console" >&2; return 1; }
+	wait_until 10 test -s "$BERTH_MACHINE/pid"
+	wait_until 20 boot_is_over || { cat "$BERTH_MACHINE"/{log,console} >&2; return 1; }
 }
+can_unshare() { unshare --mount --pid --fork --uts --net --ipc --cgroup true; }
 
 teardown_file() {
 	local script
-	[[ -s ${BERTH_MACHINE:-}/script ]] || return 0
+	if [[ ! -s $BERTH_MACHINE/script ]]; then return 0; fi
 	script=$(<"$BERTH_MACHINE/script")
 	kill "$script" 2>/dev/null || :
 	wait_until 10 gone_process "$script"
@@ -47,6 +48,10 @@ install_tree() {
 # Everything below happens in the machine.
 
 setup() {
+	requires root
+	requires program "${PROGRAMS[@]}"
+	[[ -x /lib/systemd/systemd ]] || cannot_run "needs the package systemd"
+	[[ -s $BERTH_MACHINE/pid ]] || cannot_run "needs namespaces"
 	T=$BATS_TEST_TMPDIR
 	MACHINE=$(<"$BERTH_MACHINE/pid")
 	JOBS=()
@@ -56,6 +61,7 @@ setup() {
 
 teardown() {
 	local pid
+	[[ -n ${MACHINE:-} ]] || return 0
 	for pid in "${JOBS[@]}"; do kill "$pid" 2>/dev/null || :; done
 	[[ ${BATS_TEST_COMPLETED:-} == 1 ]] || inside journalctl -n 40 --no-pager -o short-precise >&2
 }
@@ -83,6 +89,12 @@ answers() { [[ $(ask_port "${1:-$PORT_ECHO}" hello) == hello ]]; }
 mark_journal() { SINCE=$EPOCHREALTIME; }
 journal() { inside journalctl -q -o json --since="@$SINCE" "$@"; }
 journal_has() { journal "${@:2}" | jq -es "any(.[]; $1)"; }
+
+# stop_took_us: by berthd's own words, from the first to the last
+stop_took_us() {
+	journal _COMM=berthd | jq -s 'map({(.BERTH_EVENT): ._SOURCE_REALTIME_TIMESTAMP | tonumber}) |
+	    add | .stopped - .stop'
+}
 
 # hold_open NAME PORT: a client that stays; it says a line and has heard it
 hold_open() {
@@ -197,35 +209,30 @@ put_service() {
 }
 
 @test "systemctl stop without connections is over at once" {
-	local began
 	assert answers
 	wait_until 5 idle
-	began=$(now_ms)
+	mark_journal
 	inside systemctl stop berth
-	(($(now_ms) - began < 900))
+	(($(stop_took_us) < 900000)) || fail "$(stop_took_us) us"
 	assert_equal "$(state ActiveState) $(state Result) $(state ExecMainStatus)" "inactive success 0"
 }
 
 @test "systemctl stop gives handlers their grace, then TERM, then KILL, and exits with 0" {
-	local began ms
 	put_service stubborn '{ "listen": "tcp:127.0.0.1:7103",
 	    "exec": ["/bin/sh", "-c", "trap \"\" TERM; cat; sleep 30"] }'
 	wait_until 5 is_open stubborn
 	hold_open session "$PORT_ECHO"
 	hold_open stubborn 7103
 	mark_journal
-	began=$(now_ms)
 	inside systemctl stop berth
-	ms=$(($(now_ms) - began))
 	# stop_grace 1 s, timeouts.stop 1 s
-	((ms > 1900 && ms < 6000)) || fail "$ms ms"
+	(($(stop_took_us) > 1900000 && $(stop_took_us) < 6000000)) || fail "$(stop_took_us) us"
 	assert_equal "$(state ActiveState) $(state Result) $(state ExecMainCode) $(state ExecMainStatus)" \
 	    "inactive success 1 0"
 	run journal BERTH_EVENT=exit
 	run jq -r '"\(.BERTH_SERVICE) \(.BERTH_CAUSE) \(.BERTH_SIGNAL)"' <<<"$output"
 	assert_line "echo stop TERM"
 	assert_line "stubborn stop KILL"
-	journal_has '.BERTH_EVENT == "stopped"' _SYSTEMD_UNIT=berth.service
 	# nothing was left for systemd to kill
 	run journal UNIT=berth.service _PID=1
 	refute_output --partial Killing

@@ -10,7 +10,7 @@ load ../lib/berth
 		head -c $((i * 37 % 20000)) /dev/urandom >"$T/tree/d$((i % 20))/f$i"
 	done
 	((EUID != 0)) || chown -R nobody "$T/module"
-	printf '[mod]\npath = %s\nread only = no\nuse chroot = no\nmax verbosity = 1\n' "$T/module" >"$T/rsyncd.conf"
+	printf '[mod]\npath = %s\nread only = no\nuse chroot = no\nreverse lookup = no\nmax verbosity = 1\n' "$T/module" >"$T/rsyncd.conf"
 	service rsync "{\"listen\": \"tcp:127.0.0.1:0\", \"exec\": [\"/usr/bin/rsync\", \"--daemon\", \"--config=$T/rsyncd.conf\"]}"
 	start_berthd
 	local port
