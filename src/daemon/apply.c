@@ -1,7 +1,5 @@
 #include "apply.h"
 
-#include <sys/stat.h>
-
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,19 +19,6 @@ report_text(json_t *report, const char *key, const char *text)
 	if (s == NULL)
 		s = json_string("(a message with invalid UTF-8: see the log)");
 	json_array_append_new(json_object_get(report, key), s);
-}
-
-void
-apply_program_warning(const struct service *s, char *buf, size_t size)
-{
-	struct stat st;
-
-	buf[0] = '\0';
-	if (stat(s->exec[0], &st) < 0)
-		snprintf(buf, size, "%s: %s: each connection tries again", s->exec[0],
-		    strerror(errno));
-	else if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
-		snprintf(buf, size, "%s: is not an executable file", s->exec[0]);
 }
 
 /* ---- which services are new, changed, bad, gone ---- */
@@ -79,23 +64,36 @@ take_errors(struct pool_service *ps, const struct diag_list *errors, json_t *rep
 	return news;
 }
 
+/* Is its program there, as far as the look-up could tell? */
 static void
-warn_program(const struct service *s)
+take_warnings(struct pool_service *ps, const struct lookup_table *answers)
 {
-	char text[512];
+	const struct service *s = ps->service;
+	const struct lookup *e = NULL;
+	bool was = ps->warnings.count > 0;
 
-	apply_program_warning(s, text, sizeof(text));
-	if (text[0] != '\0')
-		log_message(RECORD_WARNING, "warning", "%s: exec: %s", s->name, text);
+	if (s != NULL)
+		e = lookup_find_name(answers, LOOKUP_PROGRAM, s->exec[0]);
+	if (e == NULL)
+		return;
+	diag_list_free(&ps->warnings);
+	if (e->state == LOOKUP_FOUND)
+		return;
+	diag_list_add(&ps->warnings, "%s: %s: each connection tries again", s->exec[0], e->error);
+	if (!was)
+		log_message(RECORD_WARNING, "warning", "%s: exec: %s", s->name,
+		    ps->warnings.text[0]);
 }
 
 static void
-take_version(struct pool_service *ps, struct service *s, json_t *report)
+take_version(struct pool_service *ps, struct service *s, bool fresh, json_t *report)
 {
 	bool was_there = ps->service != NULL && !ps->removed;
 
 	if (was_there && spec_equal(ps->service, s)) {
 		/* the same in effect: keep the object that handlers share */
+		if (fresh)
+			pool_reset_throttle(ps);
 		return;
 	}
 	if (was_there)
@@ -107,13 +105,13 @@ take_version(struct pool_service *ps, struct service *s, json_t *report)
 	spec_release(ps->service);
 	ps->service = spec_hold(s);
 	ps->rebuild = true;
-	warn_program(s);
 	pool_reset_throttle(ps);
 	pool_touch(ps);
 }
 
 static bool
-take_file(struct pool *p, const struct scan_file *f, json_t *report)
+take_file(struct pool *p, const struct scan_file *f, const struct lookup_table *answers,
+    json_t *report)
 {
 	struct pool_service *ps = pool_add(p, f->name);
 	bool news;
@@ -124,13 +122,14 @@ take_file(struct pool *p, const struct scan_file *f, json_t *report)
 	assert(ps->file != NULL);
 	news = take_errors(ps, &f->errors, report);
 	if (f->service != NULL)
-		take_version(ps, f->service, report);
+		take_version(ps, f->service, f->fresh, report);
 	else if (ps->removed && ps->service != NULL) {
 		/* its handlers live on, but what was removed does not come back by a bad file */
 		spec_release(ps->service);
 		ps->service = NULL;
 	}
 	ps->removed = false;
+	take_warnings(ps, answers);
 	return news;
 }
 
@@ -150,7 +149,8 @@ take_removal(struct pool_service *ps, json_t *report)
 }
 
 static bool
-take_files(struct pool *p, const struct scan *scan, bool full, json_t *report)
+take_files(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
+    json_t *report)
 {
 	struct pool_service *ps;
 	bool news = false;
@@ -158,7 +158,7 @@ take_files(struct pool *p, const struct scan *scan, bool full, json_t *report)
 	TAILQ_FOREACH(ps, &p->services, next)
 		ps->seen = ps->rebuild = false;
 	for (size_t i = 0; i < scan->count; i++)
-		news = take_file(p, &scan->file[i], report) || news;
+		news = take_file(p, &scan->file[i], answers, report) || news;
 	TAILQ_FOREACH(ps, &p->services, next) {
 		if (!ps->seen)
 			take_removal(ps, report);
@@ -342,7 +342,7 @@ close_rest(struct apply *a)
 			if (!l->fresh)
 				listener_remove(l);
 			else
-				l->fresh = false;
+				l->fresh = l->newborn = false;
 		}
 	}
 }
@@ -376,13 +376,14 @@ apply_free(struct apply *a)
 }
 
 bool
-apply_scan(struct pool *p, const struct scan *scan, bool full, json_t *report)
+apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
+    json_t *report)
 {
 	struct apply a = { 0 };
 	bool news;
 	int ret;
 
-	news = take_files(p, scan, full, report);
+	news = take_files(p, scan, answers, full, report);
 	gather(&a, p);
 	ret = plan_make(a.have, a.nhave, a.want, a.nwant, a.used);
 	assert(ret == 0);

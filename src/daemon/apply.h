@@ -13,11 +13,9 @@
  * Take every good file of the scan into force and report it (see reload_done).  Open sockets that are still wanted,
  * by whichever service, move; new ones are opened before old ones are closed, except where the
  * kernel would not have both; endpoints that wait are tried again.  Live handlers are not touched.
- * full: also give every throttled service a fresh start.  True when errors came or went.
+ * answers: whether the programs are there.  full: also give every throttled service a fresh start.  True when errors came or went.
  */
-bool apply_scan(struct pool *p, const struct scan *scan, bool full, json_t *report);
-
-/* The effective reason for a warning about a service's program, "" when there is none. */
-void apply_program_warning(const struct service *s, char *buf, size_t size);
+bool apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
+    json_t *report);
 
 #endif

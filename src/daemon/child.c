@@ -22,6 +22,7 @@
 #define HELD_POLL_NS (10 * MS)
 #define HELD_KILL_NS (5000 * MS)
 #define SWEEP_NS (20 * MS)
+#define REAP_AGAIN_NS (50 * MS)
 
 static const char *const cause_words[] = {
 	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_STOP] = "stop",
@@ -182,34 +183,106 @@ child_free(struct child *c)
 	free(c);
 }
 
-/* The leader is a zombie (or about to be): take its status and let it go. */
+static void
+lived_due(void *arg)
+{
+	struct child *c = arg;
+
+	pool_note_lived(c->service);
+}
+
+/* Report it when it reaches the age that counts as a success. */
+static void
+watch_life(struct child *c)
+{
+	loop_arm(c->service->pool->loop, &c->lived, c->started_ns + THROTTLE_LIVED_NS, lived_due, c);
+}
+
+/*
+ * An end for the throttle.  When it makes successes count again, the live handlers that have not reached the
+ * age yet are watched too: the youngest are at the end of the list.
+ */
+static void
+note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, const char *what)
+{
+	struct pool_service *ps = c->service;
+	bool watched = throttle_watches(&ps->throttle);
+	int64_t young = loop_now(ps->pool->loop) - THROTTLE_LIVED_NS;
+	struct child *o;
+
+	pool_note_end(ps, end, status, lived_ns, &c->peer, what);
+	if (watched || !throttle_watches(&ps->throttle))
+		return;
+	TAILQ_FOREACH_REVERSE(o, &ps->children, child_list, next) {
+		if (o->started_ns <= young)
+			break;
+		if (o != c && o->state == CHILD_RUNNING)
+			watch_life(o);
+	}
+}
+
+static void reap(struct child *c);
+
+static void
+reap_again(void *arg)
+{
+	struct child *c = arg;
+
+	if (c->state == CHILD_ENDING)
+		child_ready(c, 0);
+	else
+		reap(c);
+}
+
+/*
+ * The pidfd is ready, but there is nothing to wait for: a tracer of its user holds the zombie (ptrace(2)).  It keeps its
+ * place, and is asked for by a timer: the pidfd would be ready all the time.
+ */
+static void
+not_yet(struct child *c)
+{
+	struct loop *loop = c->service->pool->loop;
+
+	loop_remove(c->source);
+	c->source = NULL;
+	loop_arm(loop, &c->lived, loop_now(loop) + REAP_AGAIN_NS, reap_again, c);
+}
+
+static void
+note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
+{
+	char what[64], sig[16];
+
+	if (c->state != CHILD_RUNNING) {
+		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
+	} else if (si->si_code == CLD_EXITED) {
+		snprintf(what, sizeof(what), "exit status %d", si->si_status);
+		note_end(c, THROTTLE_EXITED, si->si_status, lived_ns, what);
+	} else {
+		snprintf(what, sizeof(what), "%d deaths by signal in a row (%s)", THROTTLE_SOURCES,
+		    signal_word(si->si_status, sig, sizeof(sig)));
+		note_end(c, THROTTLE_SIGNALLED, si->si_status, lived_ns, what);
+	}
+}
+
+/* The leader is a zombie: take its status and let it go. */
 static void
 reap(struct child *c)
 {
 	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
-	struct pool_service *ps = c->service;
 	siginfo_t si = { 0 };
-	bool failed = c->state == CHILD_FAILED;
 
-	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) < 0 || si.si_pid == 0)
-		si = (siginfo_t){ .si_code = CLD_EXITED };
+	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) == 0 &&
+	    si.si_pid == 0) {
+		not_yet(c);
+		return;
+	}
 	errpipe_finish(c->err);
 	c->err = NULL;
-	if (!failed) {
+	if (c->state != CHILD_FAILED) {
 		log_exit(c, &si, lived);
-		ps->count.ended++;
-		if (c->state == CHILD_RUNNING) {
-			bool exited = si.si_code == CLD_EXITED;
-			char what[64], sig[16];
-
-			if (exited)
-				snprintf(what, sizeof(what), "exit status %d", si.si_status);
-			else
-				snprintf(what, sizeof(what), "%d deaths by signal in a row (%s)",
-				    THROTTLE_SOURCES, signal_word(si.si_status, sig, sizeof(sig)));
-			pool_note_end(ps, exited ? THROTTLE_EXITED : THROTTLE_SIGNALLED,
-			    si.si_status, lived, &c->peer, what);
-		}
+		c->service->count.ended++;
+		note_exit(c, &si, lived);
 	}
 	child_free(c);
 }
@@ -307,7 +380,7 @@ sweep_seen(void *arg, pid_t pid, char state, pid_t parent, pid_t group)
 		s->alive[found - s->by_pid] = true;
 }
 
-/* One pass over /proc for all of them, and the next not before ten times as long as this one took. */
+/* One pass over /proc for all of them, at most ten times a second. */
 static void
 sweep_due(void *arg)
 {
@@ -356,26 +429,20 @@ wait_for_group(struct child *c)
 /* ---- starting ---- */
 
 static void
-lived_due(void *arg)
-{
-	struct child *c = arg;
-
-	pool_note_lived(c->service);
-}
-
-static void
 now_running(struct child *c)
 {
 	struct pool_service *ps = c->service;
 	struct loop *loop = ps->pool->loop;
 
 	c->state = CHILD_RUNNING;
+	if (ps->warnings.count > 0)
+		diag_list_free(&ps->warnings);
 	log_start(c);
 	if (c->version->timeouts.lifetime_ns != 0)
 		loop_arm(loop, &c->timer, c->started_ns + c->version->timeouts.lifetime_ns,
 		    lifetime_due, c);
-	if (throttle_holds(&ps->throttle))
-		loop_arm(loop, &c->lived, c->started_ns + THROTTLE_LIVED_NS, lived_due, c);
+	if (throttle_watches(&ps->throttle))
+		watch_life(c);
 }
 
 static void
@@ -391,7 +458,7 @@ now_failed(struct child *c, enum spawn_step step, int error, const char *held)
 	log_failure(c, step, text);
 	ps->count.failed++;
 	snprintf(what, sizeof(what), "%s: %s", spawn_step_name(step), text);
-	pool_note_end(ps, THROTTLE_NOT_STARTED, 0, 0, &c->peer, what);
+	note_end(c, THROTTLE_NOT_STARTED, 0, 0, what);
 	c->state = CHILD_FAILED;
 	loop_disarm(&c->timer);
 }
@@ -425,6 +492,18 @@ settle(struct child *c)
 	return true;
 }
 
+/* The pidfd cannot be watched (no memory, or epoll's limit): the handler is ended, and reaped by a timer. */
+static void
+unwatched(struct child *c)
+{
+	struct loop *loop = c->service->pool->loop;
+
+	log_message(RECORD_ERROR, "error", "%s: epoll_ctl: %s", c->service->name, strerror(errno));
+	child_kill(c);
+	if (c->state != CHILD_HELD)
+		loop_arm(loop, &c->lived, loop_now(loop) + REAP_AGAIN_NS, reap_again, c);
+}
+
 static void
 held_due(void *arg)
 {
@@ -432,8 +511,11 @@ held_due(void *arg)
 	struct loop *loop = c->service->pool->loop;
 	struct spawn_result res = { 0 };
 
-	if (settle(c))
+	if (settle(c)) {
+		if (c->source == NULL)
+			unwatched(c);
 		return;
+	}
 	if (c->state != CHILD_FAILED && loop_now(loop) >= c->held_until_ns) {
 		spawn_poll(c->job, &res);
 		signal_group(c, SIGKILL);
@@ -457,8 +539,9 @@ child_ready(void *arg, uint32_t events)
 	}
 	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
 	    si.si_pid == 0)
-		return;
-	wait_for_group(c);
+		not_yet(c);
+	else
+		wait_for_group(c);
 }
 
 static struct child *
@@ -513,29 +596,10 @@ build(struct child *c, struct spawn_job *job, int fd)
 static bool
 lacks_resources(const struct spawn_result *res)
 {
-	return res->state == SPAWN_FAILED && res->step == SPAWN_STEP_CLONE && res->pid == 0 &&
+	return res->state == SPAWN_FAILED && res->pid == 0 &&
+	    (res->step == SPAWN_STEP_CLONE || res->step == SPAWN_STEP_PIPE) &&
 	    (res->error == EAGAIN || res->error == ENOMEM || res->error == EMFILE ||
-		res->error == ENFILE);
-}
-
-/* The pidfd cannot be watched (no memory, or epoll's limit): the handler cannot be kept. */
-static void
-unwatched(struct child *c)
-{
-	struct pool_service *ps = c->service;
-
-	log_message(RECORD_ERROR, "error", "%s: epoll_ctl: %s", ps->name, strerror(errno));
-	syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
-	loop_disarm(&c->timer);
-	while (waitid(P_PIDFD, (id_t)c->pidfd, &(siginfo_t){ 0 }, WEXITED | __WALL) < 0 &&
-	    errno == EINTR)
-		;
-	if (c->job != NULL) {
-		ps->held--;
-		release_job(c);
-	}
-	ps->count.ended++;
-	child_free(c);
+		res->error == ENFILE || res->error == ENOBUFS);
 }
 
 /* The clone is made (or was refused for good): the child takes it from here. */
@@ -589,11 +653,15 @@ child_start(struct pool_service *ps, int fd, const struct addr *peer, const stru
 	c->connection = p->next_connection;
 	if (c->version->stderr_to == SPEC_STDERR_LOG &&
 	    (c->err = errpipe_open(ps, c->version->identity.uid, c->version->identity.gid,
-		 c->connection, &err)) == NULL)
-		goto no_resources;
+		 c->connection, &err)) == NULL) {
+		res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
+			.error = errno, .pidfd = -1 };
+		goto started;
+	}
 	build(c, job, fd);
 	spawn_start(p->spawner, job, fd, err, ps->held > 0 ? 0 : WAIT_NS, &res);
 	fd_close(&err);
+started:
 	if (lacks_resources(&res)) {
 		errno = res.error;
 		goto no_resources;
@@ -618,8 +686,10 @@ child_forget(struct child *c)
 	if (c->exited)
 		TAILQ_REMOVE(&ended.list, c, next_ended);
 	loop_disarm(&ended.timer);
-	/* the pipe stays in its service's list */
+	/* the pipe stays in its service's list; a half-made child still reads its version's strings */
 	c->err = NULL;
+	if (c->job != NULL)
+		spec_hold(c->version);
 	c->job = NULL;
 	child_free(c);
 }

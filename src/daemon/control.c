@@ -27,6 +27,7 @@
 #define CLIENTS_MAX 1024
 #define READ_BYTES 4096
 #define LOCK_TRIES 100
+#define AGAIN_NS 100000000LL
 
 struct client {
 	TAILQ_ENTRY(client) next;
@@ -50,11 +51,20 @@ struct control {
 	struct loop_source *source;
 	char *path, *lock_path;		/* owned */
 	int lock;
+	int spare;			/* given up when no fd is left, so that one more client gets in */
+	struct loop_timer again;
 	TAILQ_HEAD(, client) clients;
 	unsigned count;
 };
 
 static void serve(struct client *c);
+
+static void
+refill(struct control *ctl)
+{
+	if (ctl->spare < 0)
+		ctl->spare = fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 static void
 client_free(struct client *c)
@@ -66,6 +76,7 @@ client_free(struct client *c)
 	ctl->count--;
 	loop_remove(c->source);
 	fd_close(&c->fd);
+	refill(ctl);
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -420,6 +431,15 @@ client_add(struct control *ctl, int fd)
 }
 
 static void
+look_again(void *arg)
+{
+	struct control *ctl = arg;
+
+	refill(ctl);
+	loop_watch(ctl->source, EPOLLIN);
+}
+
+static void
 control_ready(void *arg, uint32_t events)
 {
 	struct control *ctl = arg;
@@ -428,9 +448,20 @@ control_ready(void *arg, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < 16; i++) {
-		if (sock_accept(ctl->sock.fd, &fd, &peer) != SOCK_CONNECTION)
+		enum sock_accepted got = sock_accept(ctl->sock.fd, &fd, &peer);
+
+		if (got == SOCK_CONNECTION) {
+			client_add(ctl, fd);
+		} else if (got == SOCK_NO_RESOURCES && ctl->spare >= 0) {
+			fd_close(&ctl->spare);
+		} else if (got == SOCK_NO_RESOURCES || got == SOCK_BROKEN) {
+			loop_watch(ctl->source, 0);
+			loop_arm(ctl->pool->loop, &ctl->again,
+			    loop_now(ctl->pool->loop) + AGAIN_NS, look_again, ctl);
 			return;
-		client_add(ctl, fd);
+		} else {
+			return;
+		}
 	}
 }
 
@@ -529,7 +560,7 @@ control_new(struct pool *p, const char *path, struct diag *why)
 
 	assert(c != NULL);
 	c->pool = p;
-	c->lock = c->sock.fd = -1;
+	c->lock = c->sock.fd = c->spare = -1;
 	TAILQ_INIT(&c->clients);
 	c->path = strdup(path);
 	if (asprintf(&c->lock_path, "%s.lock", path) < 0)
@@ -542,6 +573,7 @@ control_new(struct pool *p, const char *path, struct diag *why)
 		goto fail;
 	}
 	c->source = loop_add(p->loop, c->sock.fd, EPOLLIN, control_ready, c);
+	refill(c);
 	if (c->source != NULL)
 		return c;
 	diag_set(why, "epoll_ctl: %s", strerror(errno));
@@ -579,6 +611,8 @@ control_free(struct control *c)
 		return;
 	TAILQ_FOREACH_SAFE(cl, &c->clients, next, next)
 		client_free(cl);
+	loop_disarm(&c->again);
+	fd_close(&c->spare);
 	loop_remove(c->source);
 	sock_close(&c->sock);
 	unlink(c->lock_path);

@@ -121,6 +121,7 @@ step(struct listener *l)
 		count_down(l, l->quota);
 		return;
 	case SOCK_ONE_LOST:
+		count_down(l, 1);
 		return;
 	case SOCK_NO_RESOURCES:
 		pool_shortage(p, errno);

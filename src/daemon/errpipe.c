@@ -27,7 +27,7 @@ struct errpipe {
 	struct loop_timer again;	/* armed: there is more to read then */
 	struct lines lines;
 	uint64_t connection;
-	pid_t pid;
+	pid_t pid;			/* 0: idle, or nothing started yet */
 	bool ended;			/* end of file: nobody can write any more */
 	bool orphan;			/* its handler has ended */
 };
@@ -87,6 +87,8 @@ retire(struct errpipe *e)
 		return;
 	}
 	lines_end(&e->lines, emit, e);
+	e->pid = 0;
+	e->orphan = false;
 	LIST_REMOVE(e, next);
 	LIST_INSERT_HEAD(&ps->idle_pipes, e, next);
 	ps->pool->idle_pipes++;
@@ -132,7 +134,7 @@ pipe_ready(void *arg, uint32_t events)
 {
 	struct errpipe *e = arg;
 
-	if (loop_armed(&e->again))
+	if (e->pid == 0 || loop_armed(&e->again))
 		return;
 	if (!(events & EPOLLIN) && (events & EPOLLHUP) && e->orphan) {
 		e->ended = true;
@@ -142,7 +144,7 @@ pipe_ready(void *arg, uint32_t events)
 	if (events & EPOLLIN)
 		go_on(e);
 	else if (events & EPOLLHUP)
-		e->ended = e->pid != 0;
+		e->ended = true;
 }
 
 /*

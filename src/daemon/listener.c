@@ -121,6 +121,7 @@ retry_due(void *arg)
 
 	if (listener_open(l))
 		log_listener(RECORD_NOTICE, "listen", l, NULL);
+	l->newborn = false;
 }
 
 /* The IPv4 half of a pair with port 0, for whose port the IPv6 half is meant. */
@@ -158,10 +159,10 @@ open_pair(struct listener *l, struct listener *half, struct diag *why)
 		out = sock_listen(&key, &opt, &l->sock, why);
 		if (out == SOCK_OPENED || out == SOCK_NO_FAMILY)
 			return out == SOCK_OPENED;
-		if (out != SOCK_IN_USE || half->ready)
+		if (out != SOCK_IN_USE || half->ready || !half->newborn)
 			return false;
 		close_socket(half);
-		if (!try_open(half, why))
+		if (!listener_open(half))
 			return false;
 	}
 	return false;
@@ -243,6 +244,7 @@ listener_open(struct listener *l)
 	l->reason[0] = '\0';
 	if (try_open(l, &why)) {
 		backoff_reset(&l->backoff);
+		l->newborn = true;
 		l->said[0] = '\0';
 		log_listener(RECORD_DEBUG, "listen", l, NULL);
 		return true;
@@ -284,6 +286,16 @@ forget(struct listener *l)
 	free(l);
 }
 
+static void
+wait_for_retry(struct listener *l, const char *reason)
+{
+	struct loop *loop = l->service->pool->loop;
+
+	strlcpy(l->reason, reason, sizeof(l->reason));
+	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
+	log_waiting(l);
+}
+
 void
 listener_take(struct listener *l, struct listener *from)
 {
@@ -306,7 +318,7 @@ listener_take(struct listener *l, struct listener *from)
 		log_message(RECORD_WARNING, "warning", "%s: %s: %s", l->service->name, l->endpoint,
 		    why.text);
 	if (!watch(l, &why))
-		log_listener(RECORD_ERROR, "waiting", l, why.text);
+		wait_for_retry(l, why.text);
 }
 
 void
@@ -322,11 +334,14 @@ listener_remove(struct listener *l)
 void
 listener_broken(struct listener *l, int error)
 {
-	struct loop *loop = l->service->pool->loop;
+	char reason[96];
 
+	if (l->stopping) {
+		listener_remove(l);
+		return;
+	}
+	snprintf(reason, sizeof(reason), "accept: %s", strerror(error));
 	listener_mark_empty(l);
 	close_socket(l);
-	snprintf(l->reason, sizeof(l->reason), "accept: %s", strerror(error));
-	loop_arm(loop, &l->retry, loop_now(loop) + backoff_doubling(&l->backoff), retry_due, l);
-	log_waiting(l);
+	wait_for_retry(l, reason);
 }

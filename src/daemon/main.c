@@ -208,6 +208,21 @@ nothing(int sig)
 }
 
 /*
+ * No signal is ignored.  By raw calls, because sigaction(3) passes over glibc's own two (32 and 33),
+ * which posix_spawn(3), and with it make and newer systemd, leaves ignored.
+ */
+static void
+signals_heed(void)
+{
+	struct { void (*handler)(int); uint64_t rest[3]; } now, dfl = { .handler = SIG_DFL };
+
+	for (int sig = 1; sig <= 64; sig++)
+		if (syscall(SYS_rt_sigaction, sig, NULL, &now, sizeof(uint64_t)) == 0 &&
+		    now.handler == SIG_IGN)
+			syscall(SYS_rt_sigaction, sig, &dfl, NULL, sizeof(uint64_t));
+}
+
+/*
  * Every disposition is the default, so that handlers inherit no ignored signal (an ignored SIGCHLD
  * would lose every exit status); everything but the fault signals is blocked and read from
  * a signalfd, or never looked at.  SIGHUP gets a handler that is never run: service managers look for one.
@@ -215,7 +230,7 @@ nothing(int sig)
 static bool
 signals_init(sigset_t *read_set)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL }, hup = { .sa_handler = nothing };
+	struct sigaction hup = { .sa_handler = nothing };
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 	sigset_t block;
 
@@ -224,14 +239,7 @@ signals_init(sigset_t *read_set)
 		sigdelset(&block, faults[i]);
 	if (sigprocmask(SIG_SETMASK, &block, NULL) < 0)
 		return false;
-	for (int sig = 1; sig <= SIGRTMAX; sig++) {
-		bool is_fault = false;
-
-		for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-			is_fault = is_fault || faults[i] == sig;
-		if (!is_fault && sig != SIGKILL && sig != SIGSTOP)
-			sigaction(sig, &dfl, NULL);
-	}
+	signals_heed();
 	sigaction(SIGHUP, &hup, NULL);
 	sigemptyset(read_set);
 	sigaddset(read_set, SIGHUP);
@@ -372,28 +380,41 @@ warn_dumpable(void)
 	close(fd);
 }
 
-/* control.group: by name at start, here, where nothing is served yet. */
+/* control.group: until its number is known the socket is berthd's own. */
+static struct lookup_table control_group;
+
+static void
+control_group_known(void *arg)
+{
+	const struct lookup *e = &control_group.entry[0];
+	struct diag why;
+
+	(void)arg;
+	if (e->state != LOOKUP_FOUND)
+		log_message(RECORD_ERROR, "error", "control.group: \"%s\": %s", e->name,
+		    e->state == LOOKUP_ABSENT ? "there is no such group" : e->error);
+	else if (!control_set_group(d.control, e->gid, &why))
+		log_message(RECORD_ERROR, "error", "control.group: %s", why.text);
+	lookup_free(&control_group);
+	reload_start(d.reload);
+}
+
+/* Then the first run: who sees us ready may connect. */
 static void
 open_control_to_group(const struct settings *s)
 {
-	struct lookup_table t = { 0 };
-	const struct lookup *found;
-	struct diag why;
-
-	if (!s->control_group.set)
+	if (!s->control_group.set) {
+		reload_start(d.reload);
 		return;
+	}
 	if (s->control_group.numeric)
-		lookup_ask_id(&t, LOOKUP_GROUP, s->control_group.id);
+		lookup_ask_id(&control_group, LOOKUP_GROUP, s->control_group.id);
 	else
-		lookup_ask_name(&t, LOOKUP_GROUP, s->control_group.name);
-	identity_answer(&t);
-	found = &t.entry[0];
-	if (found->state != LOOKUP_FOUND)
-		log_message(RECORD_ERROR, "error", "control.group: there is no group \"%s\"",
-		    s->control_group.name);
-	else if (!control_set_group(d.control, found->gid, &why))
-		log_message(RECORD_ERROR, "error", "control.group: %s", why.text);
-	lookup_free(&t);
+		lookup_ask_name(&control_group, LOOKUP_GROUP, s->control_group.name);
+	if (identity_start(d.loop, &control_group, control_group_known, NULL) != NULL)
+		return;
+	log_message(RECORD_ERROR, "error", "control.group: %s", strerror(errno));
+	reload_start(d.reload);
 }
 
 static void
@@ -409,7 +430,6 @@ open_control(const struct settings *s)
 	d.control = control_new(&d.pool, path, &why);
 	if (d.control == NULL)
 		die(EX_OSERR, "control socket: %s", why.text);
-	open_control_to_group(s);
 }
 
 static void
@@ -462,6 +482,7 @@ start(struct settings *s)
 	notify_init(d.loop);
 	d.reload = reload_new(&d.pool, &d.opt, s, first_run, NULL);
 	control_set_reload(d.control, d.reload);
+	open_control_to_group(s);
 	loop_set_turn(d.loop, turn, &d.pool);
 }
 

@@ -45,6 +45,7 @@ struct listener {
 	bool ready;		/* its queue may hold connections */
 	bool armed;		/* in the epoll set */
 	bool fresh;		/* made by the reload that is running */
+	bool newborn;		/* ... and opened by it: nobody knows its port yet */
 	bool stopping;		/* serves `quota` more, then closes */
 	int quota;
 	/* a connection accepted before a shortage: tried again first */

@@ -40,12 +40,13 @@ struct reload {
 	struct loop_timer timer;	/* the next run */
 	int64_t first_change_ns, last_end_ns;
 	bool next_full;			/* the next run reads everything */
+	bool next_ask;			/* ... asks for all names again */
 	struct waiter *waiting, *running_for;
 	reload_done *first;
 	void *first_arg;
 	bool stopped;
 	/* one run: */
-	bool running, full, reread, news;
+	bool running, full, ask, reread, news;
 	struct spec_context ctx;
 	struct scan now;
 	struct lookup_table asked;
@@ -213,7 +214,8 @@ files_changed(void *arg)
 	at = now + QUIET_NS;
 	if (at > r->first_change_ns + PATIENCE_NS)
 		at = r->first_change_ns + PATIENCE_NS;
-	if (!(r->next_full && loop_armed(&r->timer)))
+	/* never later than what is planned anyway */
+	if (!(r->next_full && loop_armed(&r->timer) && r->timer.due_ns <= at))
 		schedule(r, at);
 }
 
@@ -225,7 +227,7 @@ retry_lookups(struct reload *r, bool transient)
 		backoff_reset(&r->retry);
 		return;
 	}
-	r->next_full = true;
+	r->next_ask = true;
 	if (!loop_armed(&r->timer))
 		schedule(r, loop_now(r->pool->loop) + backoff_doubling(&r->retry));
 }
@@ -300,7 +302,7 @@ answers_differ(const struct lookup_table *a, const struct lookup_table *b)
 		const struct lookup *y = x->numeric ? lookup_find_id(b, x->kind, x->id)
 						    : lookup_find_name(b, x->kind, x->name);
 
-		if (y == NULL)
+		if (y == NULL || x->kind == LOOKUP_PROGRAM)
 			continue;
 		if (x->state != y->state || x->uid != y->uid || x->gid != y->gid ||
 		    x->port != y->port || x->ngroups != y->ngroups ||
@@ -360,7 +362,7 @@ looked_up(void *arg)
 		log_message(RECORD_ERROR, "error", "%s", r->now.errors.text[i]);
 		add_text(r->report, "errors", r->now.errors.text[i]);
 	}
-	r->news = apply_scan(r->pool, &r->now, r->full, r->report);
+	r->news = apply_scan(r->pool, &r->now, &r->asked, r->full, r->report);
 	for (size_t i = 0; i < r->now.count; i++)
 		r->now.file[i].fresh = false;
 	scan_fini(&r->scan);
@@ -390,7 +392,7 @@ look_up(struct reload *r)
 	for (size_t i = 0; i < r->now.count; i++)
 		if (r->now.file[i].service != NULL)
 			spec_wants(r->now.file[i].service, &r->asked);
-	if (!r->full)
+	if (!r->ask)
 		reuse_answers(r);
 	for (size_t i = 0; i < r->asked.count; i++)
 		open = open || r->asked.entry[i].state == LOOKUP_OPEN;
@@ -418,7 +420,8 @@ begin(void *arg)
 	r->running = true;
 	r->full = r->next_full || r->first != NULL;
 	r->reread = false;
-	r->next_full = false;
+	r->ask = r->full || r->next_ask;
+	r->next_full = r->next_ask = false;
 	r->first_change_ns = 0;
 	r->running_for = r->waiting;
 	r->waiting = NULL;
@@ -456,8 +459,13 @@ reload_new(struct pool *p, const struct reload_options *opt, struct settings *se
 		log_message(RECORD_WARNING, "warning",
 		    "inotify: %s: changed files are not noticed; use berthctl reload or SIGHUP",
 		    strerror(errno));
-	loop_arm(p->loop, &r->timer, loop_now(p->loop), begin, r);
 	return r;
+}
+
+void
+reload_start(struct reload *r)
+{
+	schedule(r, loop_now(r->pool->loop));
 }
 
 void

@@ -35,6 +35,9 @@ struct reload *reload_new(struct pool *p, const struct reload_options *opt,
     struct settings *settings, reload_done *first, void *arg);
 void reload_free(struct reload *r);
 
+/* Begin with the first run. */
+void reload_start(struct reload *r);
+
 /* The settings in force. */
 const struct settings *reload_settings(const struct reload *r);
 

@@ -92,6 +92,7 @@ read_file(struct scan_file *f, const struct spec_context *ctx)
 	f->fresh = true;
 	if (!conffile_read(f->path, ctx->root, &c, &why)) {
 		f->ino = 0;
+		f->link = c.link;
 		diag_list_add(&f->errors, "%s: %s", f->path, why.text);
 		return;
 	}
@@ -154,7 +155,7 @@ collect(struct scan *s, const struct scan *before, const char *dir)
 		keep_bad(s, before, dir, why);
 		return;
 	}
-	while ((e = readdir(d)) != NULL) {
+	while ((errno = 0, e = readdir(d)) != NULL) {
 		char path[PATH_MAX], *name;
 		struct scan_file key = { 0 }, *f;
 
@@ -171,6 +172,11 @@ collect(struct scan *s, const struct scan *before, const char *dir)
 		f->name = name;
 		f->path = strdup(path);
 		assert(f->path != NULL);
+	}
+	if (errno != 0) {
+		snprintf(why, sizeof(why), "cannot be read to its end: %s", strerror(errno));
+		qsort(s->file, s->count, sizeof(*s->file), by_name);
+		keep_bad(s, before, dir, why);
 	}
 	closedir(d);
 }

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "apply.h"
 #include "child.h"
 #include "listener.h"
 
@@ -78,15 +77,10 @@ snapshot_service(const struct pool_service *ps)
 	const struct service *s = ps->service;
 	json_t *endpoints = json_array(), *warnings = strings(&ps->warnings);
 	const struct listener *l;
-	char warning[512] = "";
 
 	TAILQ_FOREACH(l, &ps->listeners, next)
 		if (listener_is_open(l) || l->reason[0] != '\0')
 			json_array_append_new(endpoints, snapshot_endpoint(l));
-	if (s != NULL && !ps->removed)
-		apply_program_warning(s, warning, sizeof(warning));
-	if (warning[0] != '\0')
-		json_array_append_new(warnings, text(warning));
 	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "name", ps->name,
 	    "description", text(s != NULL ? s->description : NULL), "file", text(ps->file),
 	    "state", state_of(ps), "gate", text(gate_of(ps)), "active", (json_int_t)ps->active,

@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum lookup_kind { LOOKUP_USER, LOOKUP_GROUP, LOOKUP_PORT };
+/* LOOKUP_PROGRAM: is there such a program?  Asked by its path; `error` says why not. */
+enum lookup_kind { LOOKUP_USER, LOOKUP_GROUP, LOOKUP_PORT, LOOKUP_PROGRAM };
 
 enum lookup_state {
 	LOOKUP_OPEN,		/* not answered yet */
@@ -29,7 +30,7 @@ struct lookup {
 	char *name;		/* asked by name: owned; NULL when numeric.  Ports: "name/tcp" */
 	enum lookup_state state;
 	bool stale;		/* FOUND, but by an earlier look-up: this one failed */
-	char error[128];	/* of FAILED, or of the failure behind `stale` */
+	char error[128];	/* of FAILED, of an ABSENT program, or of the failure behind `stale` */
 	/* answer; a number without a passwd entry is FOUND with home "/", shell "/bin/sh", no groups */
 	uid_t uid;
 	gid_t gid;		/* user: primary group; group: the group */

@@ -36,7 +36,7 @@ struct plan_want {
  * Decide for every want.  The one that holds an endpoint keeps it as long as it wants it; else it
  * goes to the first by name.  Port 0 never conflicts: each want takes one open socket with that key, its own
  * service's first.  used[i] becomes true when have[i] is taken; the others are to be closed.
- * O(n log n).  Returns 0, or -1 when memory cannot be had.
+ * O(n log n), but for wants of port 0 with one key, which are few.  Returns 0, or -1 when memory cannot be had.
  */
 int plan_make(const struct plan_have *have, size_t nhave, struct plan_want *want, size_t nwant,
     bool *used);

@@ -232,6 +232,7 @@ spec_wants(const struct service *s, struct lookup_table *t)
 	want_ident(t, LOOKUP_GROUP, &s->socket.group);
 	for (size_t i = 0; i < s->nlisten; i++)
 		want_port(t, &s->listen[i]);
+	lookup_ask_name(t, LOOKUP_PROGRAM, s->exec[0]);
 }
 
 /* ---- comparison ---- */

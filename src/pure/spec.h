@@ -118,7 +118,7 @@ bool spec_file_name(const char *file, char **name);
 struct service *spec_parse(const struct spec_context *ctx, const char *file, const char *name,
     const char *text, size_t len, struct diag_list *errs);
 
-/* Ask for every name that the service wants known. */
+/* Ask for every name that the service wants known, and whether its program is there. */
 void spec_wants(const struct service *s, struct lookup_table *t);
 
 /*

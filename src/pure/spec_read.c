@@ -415,7 +415,7 @@ fail_syntax(struct spec_reader *r, const char *text, size_t len, const json_erro
 	} else
 		snprintf(message, sizeof(message), "%s", e->text);
 	clean(message);
-	fail_at(r, e->line, e->column, message);
+	fail_at(r, e->line, e->column > 0 ? e->column : 1, message);
 }
 
 static bool

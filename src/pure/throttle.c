@@ -68,6 +68,12 @@ throttle_lived(struct throttle *t)
 }
 
 bool
+throttle_watches(const struct throttle *t)
+{
+	return t->faults != 0 || t->deaths != 0;
+}
+
+bool
 throttle_holds(const struct throttle *t)
 {
 	return t->until_ns != 0 || t->trying;

@@ -31,7 +31,8 @@ struct throttle {
 enum throttle_end {
 	THROTTLE_NOT_STARTED,	/* a step of the spawn failed, or the execve */
 	THROTTLE_EXITED,	/* status */
-	THROTTLE_SIGNALLED	/* by a signal that berthd did not send */
+	THROTTLE_SIGNALLED,	/* by a signal that berthd did not send */
+	THROTTLE_STOPPED	/* by berthd: says nothing, unless it had lived 1 s */
 };
 
 /*
@@ -43,6 +44,9 @@ int64_t throttle_ended(struct throttle *t, enum throttle_end end, int status, in
 
 /* A live handler has lived for 1 s: true when that reset a throttle. */
 bool throttle_lived(struct throttle *t);
+
+/* Would a success change anything?  While it would, handlers that reach 1 s must be reported. */
+bool throttle_watches(const struct throttle *t);
 
 /* Are connections held back now?  (A pause is running, or the one that was let in has not ended.) */
 bool throttle_holds(const struct throttle *t);

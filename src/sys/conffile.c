@@ -144,7 +144,7 @@ conffile_read(const char *path, bool as_root, struct conffile *out, struct diag 
 	struct stat st, lst;
 	int fd, saved;
 
-	*out = (struct conffile){ 0 };
+	*out = (struct conffile){ .link = lstat(path, &lst) == 0 && S_ISLNK(lst.st_mode) };
 	if ((fd = fd_high(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY))) < 0) {
 		saved = errno;
 		diag_set(why, "cannot be opened: %s", strerror(errno));
@@ -166,7 +166,6 @@ conffile_read(const char *path, bool as_root, struct conffile *out, struct diag 
 	out->size = st.st_size;
 	out->mtime = st.st_mtim;
 	out->ctime = st.st_ctim;
-	out->link = lstat(path, &lst) == 0 && S_ISLNK(lst.st_mode);
 	close(fd);
 	return true;
 fail:

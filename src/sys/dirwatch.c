@@ -19,11 +19,16 @@
 #define ANCESTOR_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define FILE_EVENTS (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 
+/*
+ * One inode has one watch descriptor, whatever it is watched for: as a directory of services, as a
+ * file, or as the ancestor of things that are awaited by name.
+ */
 struct watch {
 	int wd;
 	bool fresh;		/* named since dirwatch_begin() */
-	bool ancestor;		/* only `path` in it is of interest */
-	char *path;		/* owned: the directory, or the awaited name below the ancestor */
+	char *dir;		/* owned: everything in it, or the file itself; NULL: only the names */
+	char **name;		/* owned: awaited in it */
+	size_t names;
 };
 
 struct dirwatch {
@@ -49,14 +54,14 @@ find(struct dirwatch *w, int wd)
  * (symbolic, or hard: nlink above 1) are complete at once.
  */
 static bool
-is_half_written(const struct watch *dir, const struct inotify_event *e)
+is_half_written(const char *dir, const struct inotify_event *e)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
 	if (!(e->mask & IN_CREATE) || e->len == 0)
 		return false;
-	snprintf(path, sizeof(path), "%s/%s", dir->path, e->name);
+	snprintf(path, sizeof(path), "%s/%s", dir, e->name);
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
 }
 
@@ -69,9 +74,12 @@ is_news(struct dirwatch *w, const struct inotify_event *e)
 		return true;
 	if ((e->mask & IN_IGNORED) || (at = find(w, e->wd)) == NULL)
 		return false;
-	if (at->ancestor)
-		return e->len == 0 || strcmp(e->name, at->path) == 0;
-	return !is_half_written(at, e);
+	if (e->len == 0 || (at->dir != NULL && !is_half_written(at->dir, e)))
+		return true;
+	for (size_t i = 0; i < at->names; i++)
+		if (strcmp(e->name, at->name[i]) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -112,6 +120,18 @@ dirwatch_new(struct loop *l, dirwatch_changed *changed, void *arg)
 	return w;
 }
 
+static void
+watch_clear(struct watch *at)
+{
+	for (size_t i = 0; i < at->names; i++)
+		free(at->name[i]);
+	free(at->name);
+	free(at->dir);
+	at->name = NULL;
+	at->names = 0;
+	at->dir = NULL;
+}
+
 void
 dirwatch_free(struct dirwatch *w)
 {
@@ -120,7 +140,7 @@ dirwatch_free(struct dirwatch *w)
 	loop_remove(w->source);
 	fd_close(&w->fd);
 	for (size_t i = 0; i < w->count; i++)
-		free(w->watch[i].path);
+		watch_clear(&w->watch[i]);
 	free(w->watch);
 	free(w);
 }
@@ -134,33 +154,58 @@ dirwatch_begin(struct dirwatch *w)
 		w->watch[i].fresh = false;
 }
 
-/* Returns 0 or an errno.  inotify_add_watch(2) gives one descriptor for each inode. */
-static int
-add(struct dirwatch *w, const char *path, uint32_t events, bool ancestor, const char *name)
+static struct watch *
+find_or_add(struct dirwatch *w, int wd)
 {
-	int wd = inotify_add_watch(w->fd, path, events);
+	struct watch *at = find(w, wd), *more;
+	size_t room = w->room ? w->room * 2 : 8;
+
+	if (at != NULL)
+		return at;
+	if (w->count == w->room) {
+		if ((more = reallocarray(w->watch, room, sizeof(*more))) == NULL)
+			return NULL;
+		w->watch = more;
+		w->room = room;
+	}
+	at = &w->watch[w->count++];
+	*at = (struct watch){ .wd = wd };
+	return at;
+}
+
+static bool
+add_name(struct watch *at, const char *name)
+{
+	char **more = reallocarray(at->name, at->names + 1, sizeof(*more));
+
+	if (more == NULL)
+		return false;
+	at->name = more;
+	return (at->name[at->names] = strdup(name)) != NULL && ++at->names > 0;
+}
+
+/*
+ * Returns 0 or an errno.  IN_MASK_ADD: what the inode is watched for already stays.  name: awaited in
+ * path; NULL: path itself and all in it.
+ */
+static int
+add(struct dirwatch *w, const char *path, uint32_t events, const char *name)
+{
+	int wd = inotify_add_watch(w->fd, path, events | IN_MASK_ADD);
 	struct watch *at;
 
 	if (wd < 0)
 		return errno;
-	if ((at = find(w, wd)) == NULL) {
-		if (w->count == w->room) {
-			size_t room = w->room ? w->room * 2 : 8;
-			struct watch *more = reallocarray(w->watch, room, sizeof(*more));
-
-			if (more == NULL)
-				return ENOMEM;
-			w->watch = more;
-			w->room = room;
-		}
-		at = &w->watch[w->count++];
-		*at = (struct watch){ .wd = wd };
-	}
-	free(at->path);
-	at->path = strdup(name);
-	at->ancestor = ancestor;
+	if ((at = find_or_add(w, wd)) == NULL)
+		return ENOMEM;
+	if (!at->fresh)
+		watch_clear(at);
 	at->fresh = true;
-	return at->path != NULL ? 0 : ENOMEM;
+	if (name != NULL)
+		return add_name(at, name) ? 0 : ENOMEM;
+	if (at->dir == NULL)
+		at->dir = strdup(path);
+	return at->dir != NULL ? 0 : ENOMEM;
 }
 
 /* The nearest ancestor that exists, and the name in it that would bring `dir` closer. */
@@ -176,7 +221,7 @@ add_ancestor(struct dirwatch *w, const char *dir)
 		snprintf(name, sizeof(name), "%.*s", NAME_MAX, slash + 1);
 		*slash = '\0';
 		if (name[0] != '\0' && stat(path[0] ? path : "/", &st) == 0)
-			return add(w, path[0] ? path : "/", ANCESTOR_EVENTS, true, name);
+			return add(w, path[0] ? path : "/", ANCESTOR_EVENTS, name);
 	}
 	return ENOENT;
 }
@@ -190,7 +235,7 @@ dirwatch_dir(struct dirwatch *w, const char *dir)
 	if (w == NULL)
 		return 0;
 	for (int tries = 0; tries < 8; tries++) {
-		if ((error = add(w, dir, DIR_EVENTS, false, dir)) != ENOENT)
+		if ((error = add(w, dir, DIR_EVENTS, NULL)) != ENOENT)
 			return error;
 		error = add_ancestor(w, dir);
 		/* made between the two looks: the first can be had after all */
@@ -203,8 +248,22 @@ dirwatch_dir(struct dirwatch *w, const char *dir)
 void
 dirwatch_file(struct dirwatch *w, const char *path)
 {
-	if (w != NULL)
-		add(w, path, FILE_EVENTS, false, path);
+	char target[PATH_MAX], text[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	ssize_t n;
+
+	if (w == NULL || add(w, path, FILE_EVENTS, NULL) != ENOENT)
+		return;
+	/* it leads nowhere yet: wait for its target */
+	if ((n = readlink(path, text, sizeof(text) - 1)) <= 0)
+		return;
+	text[n] = '\0';
+	if (text[0] == '/' || slash == NULL)
+		strlcpy(target, text, sizeof(target));
+	else if (snprintf(target, sizeof(target), "%.*s/%s", (int)(slash - path), path, text) >=
+	    (int)sizeof(target))
+		return;
+	add_ancestor(w, target);
 }
 
 void
@@ -220,7 +279,7 @@ dirwatch_end(struct dirwatch *w)
 			continue;
 		}
 		inotify_rm_watch(w->fd, w->watch[i].wd);
-		free(w->watch[i].path);
+		watch_clear(&w->watch[i]);
 	}
 	w->count = kept;
 }

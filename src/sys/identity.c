@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -140,6 +141,23 @@ answer_port(struct lookup *e)
 		e->port = ntohs((uint16_t)se->s_port);
 }
 
+/* Not a name, but a file that may be on a file system that hangs as well. */
+static void
+answer_program(struct lookup *e)
+{
+	struct stat st;
+
+	if (stat(e->name, &st) < 0) {
+		e->state = LOOKUP_ABSENT;
+		snprintf(e->error, sizeof(e->error), "%s", strerror(errno));
+	} else if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0) {
+		e->state = LOOKUP_ABSENT;
+		snprintf(e->error, sizeof(e->error), "is not an executable file");
+	} else {
+		e->state = LOOKUP_FOUND;
+	}
+}
+
 static void
 answer(struct lookup *e)
 {
@@ -152,6 +170,9 @@ answer(struct lookup *e)
 		break;
 	case LOOKUP_PORT:
 		answer_port(e);
+		break;
+	case LOOKUP_PROGRAM:
+		answer_program(e);
 		break;
 	}
 }
@@ -236,6 +257,7 @@ struct identity_query {
 	int fd;
 	struct loop_source *source;
 	struct loop_timer timer;
+	int64_t wait_ns;
 	char *buf;		/* owned: bytes not yet understood */
 	size_t len, room;
 };
@@ -285,56 +307,97 @@ take_answer(struct lookup_table *t, const char *p)
 	e->shell = copy(text, "/bin/sh");
 }
 
+static bool start_child(struct identity_query *q);
+
+struct corpse {
+	pid_t pid;
+	int pidfd;
+	struct loop_source *source;
+};
+
 static void
 corpse_ready(void *arg, uint32_t events)
 {
-	struct identity_query *q = arg;
+	struct corpse *c = arg;
 
 	(void)events;
-	waitpid(q->pid, NULL, WNOHANG);
-	loop_remove(q->source);
-	fd_close(&q->fd);
-	free(q);
+	waitpid(c->pid, NULL, WNOHANG);
+	loop_remove(c->source);
+	fd_close(&c->pidfd);
+	free(c);
 }
 
 /*
  * Killed, but on a hung file system not yet dead: reaped when its pidfd says so, as waiting here would
  * be the very hang that the child is for.
  */
+static void
+end_child(struct identity_query *q)
+{
+	struct corpse *c;
+
+	loop_disarm(&q->timer);
+	loop_remove(q->source);
+	q->source = NULL;
+	fd_close(&q->fd);
+	q->len = 0;
+	if (q->pid == 0)
+		return;
+	kill(q->pid, SIGKILL);
+	if (waitpid(q->pid, NULL, WNOHANG) == 0 && (c = calloc(1, sizeof(*c))) != NULL) {
+		c->pid = q->pid;
+		c->pidfd = fd_high((int)syscall(SYS_pidfd_open, q->pid, 0));
+		if (c->pidfd < 0 ||
+		    (c->source = loop_add(q->loop, c->pidfd, EPOLLIN, corpse_ready, c)) == NULL) {
+			fd_close(&c->pidfd);
+			free(c);
+		}
+	}
+	q->pid = 0;
+}
+
 void
 identity_cancel(struct identity_query *q)
 {
 	if (q == NULL)
 		return;
-	loop_disarm(&q->timer);
-	loop_remove(q->source);
-	q->source = NULL;
-	fd_close(&q->fd);
+	end_child(q);
 	free(q->buf);
-	kill(q->pid, SIGKILL);
-	if (waitpid(q->pid, NULL, WNOHANG) == 0 &&
-	    (q->fd = fd_high((int)syscall(SYS_pidfd_open, q->pid, 0))) >= 0 &&
-	    (q->source = loop_add(q->loop, q->fd, EPOLLIN, corpse_ready, q)) != NULL)
-		return;
-	fd_close(&q->fd);
 	free(q);
 }
 
-/* What was not answered by now has failed. */
+static struct lookup *
+first_open(struct lookup_table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->entry[i].state == LOOKUP_OPEN)
+			return &t->entry[i];
+	return NULL;
+}
+
 static void
-finish(struct identity_query *q, const char *why)
+fail_entry(struct lookup *e, const char *why)
+{
+	e->state = LOOKUP_FAILED;
+	snprintf(e->error, sizeof(e->error), "%s", why);
+}
+
+/* The child has ended or was too slow: give up the name that it was at, and go on with the rest. */
+static void
+go_on(struct identity_query *q, const char *why)
 {
 	identity_done *done = q->done;
+	struct lookup *at = first_open(q->table);
 	void *arg = q->arg;
 
-	for (size_t i = 0; i < q->table->count; i++) {
-		struct lookup *e = &q->table->entry[i];
-
-		if (e->state != LOOKUP_OPEN)
-			continue;
-		e->state = LOOKUP_FAILED;
-		snprintf(e->error, sizeof(e->error), "%s", why);
-	}
+	end_child(q);
+	if (at != NULL)
+		fail_entry(at, why);
+	q->wait_ns = IDENTITY_NEXT_NS;
+	if (first_open(q->table) != NULL && start_child(q))
+		return;
+	while ((at = first_open(q->table)) != NULL)
+		fail_entry(at, "no process for look-ups");
 	identity_cancel(q);
 	done(arg);
 }
@@ -342,7 +405,7 @@ finish(struct identity_query *q, const char *why)
 static void
 query_due(void *arg)
 {
-	finish(arg, "the name service did not answer within 5s");
+	go_on(arg, "the name service did not answer in time");
 }
 
 static void
@@ -362,7 +425,7 @@ query_ready(void *arg, uint32_t events)
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		finish(q, "the look-up process ended early");
+		go_on(q, "the look-up process ended early");
 		return;
 	}
 	q->len += (size_t)got;
@@ -374,34 +437,43 @@ query_ready(void *arg, uint32_t events)
 	q->len -= used;
 }
 
+static bool
+start_child(struct identity_query *q)
+{
+	int fds[2] = { -1, -1 }, saved;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	if ((q->fd = fd_high(fds[0])) < 0 || fcntl(q->fd, F_SETFL, O_NONBLOCK) < 0 ||
+	    (q->source = loop_add(q->loop, q->fd, EPOLLIN, query_ready, q)) == NULL ||
+	    (q->pid = fork()) < 0) {
+		saved = errno;
+		loop_remove(q->source);
+		q->source = NULL;
+		q->pid = 0;
+		fd_close(&q->fd);
+		fd_close(&fds[1]);
+		errno = saved;
+		return false;
+	}
+	if (q->pid == 0)
+		child_answers(q->table, fds[1]);
+	close(fds[1]);
+	loop_arm(q->loop, &q->timer, loop_now(q->loop) + q->wait_ns, query_due, q);
+	return true;
+}
+
 struct identity_query *
 identity_start(struct loop *l, struct lookup_table *t, identity_done *done, void *arg)
 {
 	struct identity_query *q = calloc(1, sizeof(*q));
-	int fds[2] = { -1, -1 }, saved;
 
 	if (q == NULL)
 		return NULL;
-	*q = (struct identity_query){ .loop = l, .table = t, .done = done, .arg = arg, .fd = -1 };
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		goto fail;
-	if ((q->fd = fd_high(fds[0])) < 0 || fcntl(q->fd, F_SETFL, O_NONBLOCK) < 0)
-		goto fail;
-	if ((q->source = loop_add(l, q->fd, EPOLLIN, query_ready, q)) == NULL)
-		goto fail;
-	if ((q->pid = fork()) < 0)
-		goto fail;
-	if (q->pid == 0)
-		child_answers(t, fds[1]);
-	close(fds[1]);
-	loop_arm(l, &q->timer, loop_now(l) + IDENTITY_WAIT_NS, query_due, q);
-	return q;
-fail:
-	saved = errno;
-	loop_remove(q->source);
-	fd_close(&q->fd);
-	fd_close(&fds[1]);
+	*q = (struct identity_query){ .loop = l, .table = t, .done = done, .arg = arg, .fd = -1,
+		.wait_ns = IDENTITY_WAIT_NS };
+	if (start_child(q))
+		return q;
 	free(q);
-	errno = saved;
 	return NULL;
 }

@@ -1,8 +1,9 @@
 /*
  * identity - ask the name service for users, groups and ports, outside the loop
  *
- * A name service may hang (LDAP, a dead sssd).  So a short-lived child asks; what it has not
- * answered after IDENTITY_WAIT_NS is FAILED, and the child is killed.
+ * A name service may hang (LDAP, a dead sssd).  So a short-lived child asks, one name after the other; the name
+ * that it is at after IDENTITY_WAIT_NS has FAILED, the child is killed, and another goes on with the rest, at most
+ * IDENTITY_NEXT_NS for each further name that hangs.
  */
 #ifndef BERTH_IDENTITY_H
 #define BERTH_IDENTITY_H
@@ -11,6 +12,7 @@
 #include "loop.h"
 
 #define IDENTITY_WAIT_NS 5000000000LL
+#define IDENTITY_NEXT_NS 1000000000LL
 
 /* Answer every LOOKUP_OPEN entry here and now; may block for as long as the name service likes. */
 void identity_answer(struct lookup_table *t);

@@ -44,7 +44,7 @@ struct loop {
 	size_t count, room;
 	loop_turn *turn;
 	void *turn_arg;
-	bool stopped;
+	bool stopped, in_timers;
 	SLIST_HEAD(, loop_source) dead;
 };
 
@@ -255,6 +255,9 @@ loop_arm(struct loop *l, struct loop_timer *t, int64_t due_ns, loop_due *due, vo
 		l->heap = heap;
 		l->room = room;
 	}
+	/* what is armed by a timer's callback is not due in the same pass: it could go on for ever */
+	if (l->in_timers && due_ns <= l->now_ns)
+		due_ns = l->now_ns + 1;
 	*t = (struct loop_timer){ .loop = l, .due_ns = due_ns, .due = due, .arg = arg };
 	l->heap[l->count++] = t;
 	heap_up(l, l->count - 1);
@@ -282,12 +285,14 @@ loop_disarm(struct loop_timer *t)
 static void
 run_due(struct loop *l)
 {
+	l->in_timers = true;
 	while (l->count > 0 && l->heap[0]->due_ns <= l->now_ns) {
 		struct loop_timer *t = l->heap[0];
 
 		loop_disarm(t);
 		t->due(t->arg);
 	}
+	l->in_timers = false;
 }
 
 /*

@@ -56,7 +56,7 @@ struct loop_timer {
 	void *arg;
 };
 
-/* due_ns on the clock of loop_now(); a time in the past is due in the next turn. */
+/* due_ns on the clock of loop_now(); a time in the past is due at the end of this turn, or in the next. */
 void loop_arm(struct loop *l, struct loop_timer *t, int64_t due_ns, loop_due *due, void *arg);
 void loop_disarm(struct loop_timer *t);
 static inline bool loop_armed(const struct loop_timer *t) { return t->slot != 0; }

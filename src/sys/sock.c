@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,6 +126,35 @@ bind_path(int fd, const struct addr *a, mode_t mode)
 	return ret;
 }
 
+/*
+ * Mode and owner of the path that we made, through an fd on that very inode: whoever may write to the
+ * directory may have put something else, or a link, in its place.
+ */
+static bool
+own_path(const struct sock *s, const char *path, const struct sock_options *opt, struct diag *why)
+{
+	char link[48];
+	struct stat st;
+	int fd = fd_high(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_dev != s->dev ||
+	    st.st_ino != s->ino) {
+		fd_close(&fd);
+		diag_set(why, "%s is not the socket that was bound any more", path);
+		return false;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fchownat(fd, "", opt->owner != (uid_t)-1 ? opt->owner : geteuid(),
+		opt->group != (gid_t)-1 ? opt->group : getegid(), AT_EMPTY_PATH) < 0 ||
+	    chmod(link, opt->mode) < 0) {
+		explain(SOCK_ERROR, why, "mode or owner");
+		fd_close(&fd);
+		return false;
+	}
+	fd_close(&fd);
+	return true;
+}
+
 static enum sock_outcome
 bind_unix(struct sock *s, const struct addr *a, const struct sock_options *opt, struct diag *why)
 {
@@ -147,8 +177,8 @@ bind_unix(struct sock *s, const struct addr *a, const struct sock_options *opt, 
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
 	if ((opt->owner != (uid_t)-1 || opt->group != (gid_t)-1) &&
-	    lchown(a->u.un.sun_path, opt->owner, opt->group) < 0)
-		return explain(SOCK_ERROR, why, "chown");
+	    !own_path(s, a->u.un.sun_path, opt, why))
+		return SOCK_ERROR;
 	return SOCK_OPENED;
 }
 
@@ -230,8 +260,6 @@ bool
 sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why)
 {
-	const char *path = key->addr.u.un.sun_path;
-
 	if (listen(s->fd, opt->backlog) < 0) {
 		explain(SOCK_ERROR, why, "listen");
 		return false;
@@ -240,11 +268,7 @@ sock_apply(const struct sock *s, const struct endpoint_key *key, const struct so
 		return apply_tcp(s->fd, opt, why);
 	if (!is_path(&key->addr))
 		return true;
-	if (chmod(path, opt->mode) < 0 || lchown(path, opt->owner, opt->group) < 0) {
-		explain(SOCK_ERROR, why, "chmod or chown");
-		return false;
-	}
-	return true;
+	return own_path(s, key->addr.u.un.sun_path, opt, why);
 }
 
 void

@@ -44,7 +44,10 @@ struct sock {
 enum sock_outcome sock_listen(const struct endpoint_key *key, const struct sock_options *opt,
     struct sock *out, struct diag *why);
 
-/* Apply options to an open listener, as far as they can change: all but free_bind. */
+/*
+ * Apply options to an open listener, as far as they can change: all but free_bind.  An owner or group
+ * that is not set is berthd's own again.
+ */
 bool sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why);
 

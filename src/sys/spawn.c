@@ -49,7 +49,7 @@ struct spawner {
 };
 
 static const char *const step_names[SPAWN_STEPS] = {
-	[SPAWN_STEP_CLONE] = "clone", [SPAWN_STEP_OOM] = "oom_score_adj",
+	[SPAWN_STEP_PIPE] = "pipe", [SPAWN_STEP_CLONE] = "clone", [SPAWN_STEP_OOM] = "oom_score_adj",
 	[SPAWN_STEP_UNSHARE] = "close_range", [SPAWN_STEP_SETSID] = "setsid",
 	[SPAWN_STEP_STDIO] = "dup3", [SPAWN_STEP_RLIMIT] = "setrlimit",
 	[SPAWN_STEP_NICE] = "setpriority", [SPAWN_STEP_SETGROUPS] = "setgroups",
