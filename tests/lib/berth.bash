@@ -253,7 +253,13 @@ no_children() { [[ -z $(children_of "$DPID" | tr -d ' ') ]]; }
 # fds beside the sockets that it listens on, and the pipes that it keeps for its next handlers
 PIPES_KEPT=64
 pipes() { find "/proc/$DPID/fd" -lname 'pipe:*' 2>/dev/null | wc -l; }
-own_fds() { echo $(($(count_fds) - $(pipes) - $(services '[.[].endpoints[]? | select(.state == "listening")] | length'))); }
+own_fds() {
+	local all listening
+	listening=$(services '[.[].endpoints[]? | select(.state == "listening")] | length')
+	# one look: under load the next one sees others
+	all=$(ls -l "/proc/$DPID/fd")
+	echo $(($(grep -c -- ' -> ' <<<"$all") - $(grep -c -- ' -> pipe:' <<<"$all") - listening))
+}
 mark_fds() { BASE_FDS=''; [[ ! -S $CONTROL ]] || BASE_FDS=$(own_fds) || BASE_FDS=''; }
 fds_are_back() { (($(own_fds) <= BASE_FDS && $(pipes) <= 2 * PIPES_KEPT)); }
 
