@@ -216,7 +216,8 @@ note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, c
 	TAILQ_FOREACH_REVERSE(o, &ps->children, child_list, next) {
 		if (o->started_ns <= young)
 			break;
-		if (o != c && o->state == CHILD_RUNNING)
+		/* without a source it is a zombie that waits for its tracer */
+		if (o != c && o->state == CHILD_RUNNING && o->source != NULL)
 			watch_life(o);
 	}
 }

@@ -46,6 +46,61 @@ load ../lib/berth
 	wait_until 5 service_is new '.state == "open"'
 }
 
+@test "two directories that appear later below one parent are both watched" {
+	mkdir "$T/p"
+	start_berthd -s "$T/p/one" -s "$T/p/two" -s "$T/p/three/deep"
+	local name
+	for name in one three/deep two; do
+		mkdir -p "$T/p/$name"
+		echo '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}' >"$T/p/$name/${name%/*}.json"
+		wait_until 5 service_is "${name%/*}" '.state == "open"'
+	done
+	# and again after they have been away
+	rm -r "$T/p"
+	wait_until 5 eval '[[ $(services length) == 0 ]]'
+	for name in one two; do
+		mkdir -p "$T/p/$name"
+		echo '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}' >"$T/p/$name/$name.json"
+		wait_until 5 service_is "$name" '.state == "open"'
+	done
+	run ask one hello
+	assert_output hello
+}
+
+@test "a target of a dangling symlink is noticed when it appears" {
+	local text='{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}'
+	mkdir "$T/near"
+	ln -s "$T/near/x.json" "$SERVICES/absolute.json"
+	ln -s ../near/y.json "$SERVICES/relative.json"
+	ln -s "$T/far/off/z.json" "$SERVICES/far.json"
+	start_berthd
+	echo "$text" >"$T/near/y.json"
+	wait_until 5 service_is relative '.state == "open"'
+	echo "$text" >"$T/near/.new" && mv "$T/near/.new" "$T/near/x.json"
+	wait_until 5 service_is absolute '.state == "open"'
+	mkdir -p "$T/far/off"
+	echo "$text" >"$T/far/off/z.json"
+	wait_until 5 service_is far '.state == "open"'
+	# dangling again, and back
+	rm "$T/near/x.json"
+	wait_until 5 service_is absolute '.state == "invalid"'
+	sed s/cat/true/ <<<"$text" >"$T/near/x.json"
+	wait_until 5 service_is absolute '.state == "open"'
+}
+
+@test "a target of a symlink with a mode that is refused is noticed when it is repaired" {
+	requires root
+	echo '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}' >"$T/target.json"
+	chmod 0666 "$T/target.json"
+	ln -s "$T/target.json" "$SERVICES/x.json"
+	start_berthd
+	service_is x '.state == "invalid"'
+	chmod 0644 "$T/target.json"
+	wait_until 5 service_is x '.state == "open"'
+	run ask x hello
+	assert_output hello
+}
+
 @test "services of berth.json are used unless -s replaces them" {
 	mkdir "$T/named"
 	conf "{\"services\": [\"$T/named\"]}"

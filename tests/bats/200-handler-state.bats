@@ -65,6 +65,32 @@ clean_handler() {
 	wait_log 'exit service=report .*status=0'
 }
 
+@test "a handler ignores no signal although berthd was started with the fault signals ignored" {
+	report_service
+	PREFIX=(sh -c 'trap "" SEGV ABRT TRAP SYS FPE ILL BUS; exec "$@"' sh)
+	start_berthd
+	report
+	clean_handler
+}
+
+@test "nor although posix_spawn left glibc's own two ignored" {
+	requires program python3
+	report_service
+	PREFIX=(python3 -c '
+import ctypes, os, platform, struct, sys
+nr = {"x86_64": 13, "aarch64": 134}[platform.machine()]
+c = ctypes.CDLL(None, use_errno=True)
+for sig in 32, 33:
+    assert c.syscall(nr, sig, struct.pack("QQQQ", 1, 0, 0, 0), None, 8) == 0, ctypes.get_errno()
+os.execvp(sys.argv[1], sys.argv[1:])')
+	# it does ignore them in what is executed
+	run "${PREFIX[@]}" grep SigIgn /proc/self/status
+	assert_output --regexp 'SigIgn:.[0-9a-f]*[13]80000[0-9a-f]{3}$'
+	start_berthd
+	report
+	clean_handler
+}
+
 # Other connections of berthd's, and a listener or two
 hold_some() {
 	echo_service other

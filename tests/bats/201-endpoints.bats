@@ -117,6 +117,46 @@ where='echo "$PROTO $TCPLOCALIP $TCPREMOTEIP $UNIXLOCALPATH"'
 	assert_output 660
 }
 
+@test "a link that the service's user put in the place of its unix path is never followed" {
+	requires root
+	requires program setpriv
+	mkdir "$T/u"
+	chown nobody "$T/u"
+	(umask 077 && echo secret >"$T/victim")
+	echo_service sock "{\"listen\": \"unix:$T/u/sock\", \"socket\": {\"mode\": \"0666\"}}"
+	start_berthd
+	setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'mv "$1/u/sock" "$1/u/old" && ln -s "$1/victim" "$1/u/sock"' sh "$T"
+	local edit
+	for edit in '.description = "changed"' '.socket.mode = "0604"' '.socket.owner = "nobody" | .socket.group = "daemon"'; do
+		mark_log
+		jq "$edit" "$SERVICES/sock.json" >"$T/new" && mv "$T/new" "$SERVICES/sock.json"
+		wait_fresh '^reload .*changed=1'
+		fresh '^warning message="sock: unix:.*/u/sock: .*is not the socket that was bound' || fail "$(tail -n 5 "$LOG")"
+		assert_equal "$(stat -c '%a %U %G %F' "$T/victim")" '600 root root regular file'
+	done
+	# the link is theirs
+	[[ -L $T/u/sock ]]
+	stop_berthd
+	[[ -L $T/u/sock ]]
+	assert_equal "$(<"$T/victim")" secret
+}
+
+@test "an owner and a group that leave the file give the unix path back to root" {
+	requires root
+	echo_service sock "{\"listen\": \"unix:$T/sock\", \"socket\": {\"mode\": \"0620\", \"owner\": \"daemon\", \"group\": \"mail\"}}"
+	start_berthd
+	local inode
+	inode=$(stat -c %i "$T/sock")
+	assert_equal "$(stat -c '%a %U %G' "$T/sock")" '620 daemon mail'
+	jq 'del(.socket.owner)' "$SERVICES/sock.json" >"$T/new" && mv "$T/new" "$SERVICES/sock.json"
+	wait_until 5 eval '[[ $(stat -c "%a %U %G" "$T/sock") == "620 root mail" ]]'
+	jq 'del(.socket.group)' "$SERVICES/sock.json" >"$T/new" && mv "$T/new" "$SERVICES/sock.json"
+	wait_until 5 eval '[[ $(stat -c "%a %U %G" "$T/sock") == "620 root root" ]]'
+	assert_equal "$(stat -c %i "$T/sock")" "$inode"
+	run "$dial" "unix:$T/sock" <<<hello
+	assert_output hello
+}
+
 @test "an abstract unix socket" {
 	sh_service abstract 'echo $UNIXLOCALPATH' "{\"listen\": \"unix:@berth-$$-$RANDOM\"}"
 	start_berthd

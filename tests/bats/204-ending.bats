@@ -69,6 +69,96 @@ refute_file_has() { run grep -c "$2" "$1"; assert_output 0; }
 	wait_log 'exit service=signal .*cause=exit signal=SEGV duration='
 }
 
+# trace PID: hold on to it, and to its zombie, until the tracer is ended (it is ${JOBS[-1]})
+trace() {
+	background python3 -c '
+import ctypes, os, sys
+c = ctypes.CDLL(None, use_errno=True)
+ptrace = lambda request, data=0: c.ptrace(request, pid, ctypes.c_void_p(0), ctypes.c_void_p(data))
+pid = int(sys.argv[1])
+assert ptrace(0x4206) == 0, os.strerror(ctypes.get_errno())	# PTRACE_SEIZE
+while True:
+    # until it has ended: that is left for later
+    info = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if info.si_code not in (os.CLD_TRAPPED, os.CLD_STOPPED): break
+    ptrace(7, info.si_status & 0x7f)	# PTRACE_CONT
+os.kill(os.getpid(), 19)' "$1"
+	wait_until 5 grep -q "TracerPid:.${JOBS[-1]}\$" "/proc/$1/status"
+}
+is_zombie() { [[ $(proc_state "$1") == Z ]]; }
+cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $((${12} + ${13})); }
+# costs_nothing: over a second
+costs_nothing() {
+	local before
+	before=$(cpu_ticks)
+	sleep 1
+	(($(cpu_ticks) - before < 20)) || fail "$(($(cpu_ticks) - before)) ticks in a second"
+}
+end_tracer() { kill -KILL "${JOBS[-1]}"; wait "${JOBS[-1]}" || :; }
+
+@test "a handler whose zombie a tracer holds keeps its place and costs nothing; then its status is logged" {
+	requires root
+	requires program python3
+	sh_service x 'read line; exit 3'
+	start_berthd
+	open_session s "$(at x)"
+	wait_until 5 active_is x 1
+	local pid
+	pid=$(pid_of x)
+	trace "$pid"
+	say s go
+	wait_until 5 is_zombie "$pid"
+	costs_nothing
+	run log_count '^exit service=x'
+	assert_output 0
+	active_is x 1
+	end_tracer
+	wait_log "^exit service=x .*pid=$pid cause=exit status=3"
+	wait_until 2 active_is x 0
+	no_zombies
+}
+
+@test "the same for one that was ended by its lifetime" {
+	requires root
+	requires program python3
+	sh_service x 'trap "exit 4" TERM; echo ready; while :; do sleep 0.05; done' '{"timeouts": {"lifetime": "1s", "stop": "20s"}}'
+	start_berthd
+	open_session s "$(at x)"
+	heard s ready
+	local pid
+	pid=$(pid_of x)
+	trace "$pid"
+	wait_until 5 is_zombie "$pid"
+	costs_nothing
+	run log_count '^exit service=x'
+	assert_output 0
+	end_tracer
+	wait_log "^exit service=x .*pid=$pid cause=lifetime status=4"
+	wait_until 2 active_is x 0
+	no_zombies
+}
+
+@test "a held zombie is not forgotten when another handler of its service dies" {
+	requires root
+	requires program python3
+	sh_service x 'read line; [ "$line" = crash ] && kill -SEGV $$; exit 3'
+	start_berthd
+	open_session other "$(at x)"
+	wait_until 5 active_is x 1
+	open_session s "$(at x)"
+	wait_until 5 active_is x 2
+	local pid
+	pid=$(connections 'max_by(.connection).pid' x)
+	trace "$pid"
+	say s go
+	wait_until 5 is_zombie "$pid"
+	say other crash
+	wait_log '^exit service=x .*signal=SEGV'
+	end_tracer
+	wait_log "^exit service=x .*pid=$pid cause=exit status=3"
+	wait_until 2 active_is x 0
+}
+
 @test "a handler that kills its group, and all of its user, harms nobody else" {
 	requires root
 	sh_service bomb 'kill -9 0; kill -9 -1' '{"user": 61113}'

@@ -157,3 +157,32 @@ print(s.makefile().read())' "$T"
 	run log_count '^(exit|start) service=fake'
 	assert_output 0
 }
+
+@test "after a crowd on one service the pipes of another are used again too" {
+	requires program strace
+	mkfifo -m 0666 "$T/gate"
+	# each leaves a process behind that holds its pipe until the gate opens
+	sh_service crowd 'read x; (exec <&- >&-; : <'"$T"'/gate) & exit 0' '{"limits": {"connections": 300}, "log": {"connections": false}}'
+	echo_service one
+	start_berthd
+	local where fd
+	where=$(at one)
+	open_hold 200 "$(at crowd)"
+	wait_until 20 active_is crowd 200
+	# berthd sees the end of a handler and of its pipe at once
+	kill -STOP "$DPID"
+	close_hold
+	wait_until 20 eval '(($(ps -o stat= --ppid "$DPID" | grep -c Z) == 200))'
+	exec {fd}<>"$T/gate"
+	wait_until 20 no_handlers_left
+	exec {fd}>&-
+	kill -CONT "$DPID"
+	wait_until 10 active_is crowd 0
+	background strace -qq -o "$T/strace" -e trace=pipe2 -p "$DPID"
+	wait_until 5 grep -q 'TracerPid:.[1-9]' "/proc/$DPID/status"
+	"$flood" -n 100 -c 1 --send x --expect x "$where"
+	kill "${JOBS[-1]}"
+	wait "${JOBS[-1]}" || :
+	(($(grep -c '^pipe2(' "$T/strace") <= 10)) || fail "$(grep -c '^pipe2(' "$T/strace") pipes for 100 connections"
+	(($(pipes) <= 2 * PIPES_KEPT))
+}

@@ -64,6 +64,48 @@ from() { "$dial" --source "$1" --timeout 10 "$(at "$2")" <<<"$3"; }
 	assert_output 0
 }
 
+# live_for MILLISECONDS SINCE: no event says that a handler has got that old
+live_for() { wait_until 5 eval "((\$(now_ms) - $2 >= $1))"; }
+
+@test "a handler that lives on for a second between them starts the count again" {
+	sh_service x "$crash"
+	start_berthd
+	from 127.0.0.2 x crash || :
+	from 127.0.0.3 x crash || :
+	wait_logged 2 'signal=SEGV'
+	open_session live "$(at x)" --source 127.0.0.9
+	wait_logged 3 '^start service=x'
+	live_for 1200 "$(now_ms)"
+	from 127.0.0.4 x crash || :
+	wait_logged 3 'signal=SEGV'
+	run log_count '^throttle'
+	assert_output 0
+	say live hello
+	heard live hello
+}
+
+@test "so does one that was started before them and gets a second old after them" {
+	sh_service x "$crash"
+	start_berthd
+	local where began
+	where=$(at x)
+	open_session a "$where" --source 127.0.0.2
+	open_session b "$where" --source 127.0.0.3
+	open_session live "$where" --source 127.0.0.9
+	wait_logged 3 '^start service=x'
+	began=$(now_ms)
+	say a crash
+	say b crash
+	wait_logged 2 'signal=SEGV'
+	live_for 1200 "$began"
+	from 127.0.0.4 x crash || :
+	wait_logged 3 'signal=SEGV'
+	run log_count '^throttle'
+	assert_output 0
+	say live hello
+	heard live hello
+}
+
 @test "exit status 127 is a fault of the service at once, and the pause doubles" {
 	sh_service x '[ -e '"$T"'/mended ] && exec cat; exit 127'
 	start_berthd
@@ -95,6 +137,42 @@ from() { "$dial" --source "$1" --timeout 10 "$(at "$2")" <<<"$3"; }
 	run "$dial" "$where" <<<hello
 	assert_output hello
 	(($(now_ms) - began < 1500))
+}
+
+@test "a file that is written again with the same content ends a throttle" {
+	service x "{\"listen\": \"tcp:127.0.0.1:0\", \"exec\": [\"$T/absent\"]}"
+	start_berthd
+	local where n began
+	where=$(at x)
+	for n in 1 2 4; do
+		"$dial" --no-stdin --timeout 10 "$where" || :
+		wait_log "^throttle service=x seconds=$n\.000"
+	done
+	install -m 0755 /bin/cat "$T/absent"
+	began=$(now_ms)
+	mark_log
+	cp "$SERVICES/x.json" "$T/new" && mv "$T/new" "$SERVICES/x.json"
+	wait_fresh '^recovered service=x' 3
+	run "$dial" "$where" <<<hello
+	assert_output hello
+	(($(now_ms) - began < 3000))
+}
+
+@test "a throttled service whose handlers end by their lifetime below a second is served again" {
+	sh_service x '[ -e '"$T"'/mended ] || exit 127; echo hello; exec sleep 100' '{"timeouts": {"lifetime": "300ms"}}'
+	start_berthd
+	ask x || :
+	wait_log '^throttle service=x seconds=1\.000'
+	: >"$T/mended"
+	local i
+	for i in 1 2 3; do
+		run ask x
+		assert_output hello
+		wait_logged "$i" 'exit service=x .*cause=lifetime'
+	done
+	service_is x '.gate != "throttled"'
+	run log_count '^throttle'
+	assert_output 1
 }
 
 @test "other exit statuses and a non-zero end of a long life are no fault" {

@@ -247,3 +247,32 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	# the hanging look-up is not left over
 	wait_until 10 no_children
 }
+
+@test "one name whose look-up hangs fails alone: the others are served, and so is a file dropped meanwhile" {
+	requires root
+	requires program unshare mount
+	# whoever looks up a port by its name waits for a writer of /etc/services
+	mkfifo "$T/hang"
+	echo_service a '{"listen": "tcp:127.0.0.1:finger"}'
+	sh_service b 'id -u' '{"user": "daemon"}'
+	PREFIX=(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$0" /etc/services && exec "$@"' "$T/hang")
+	local began
+	began=$(now_ms)
+	start_berthd
+	run ask b
+	assert_output 1
+	(($(now_ms) - began < 7500)) || fail "b was served after $(($(now_ms) - began)) ms"
+	service_is a '.state == "invalid" and (.errors | length) > 0'
+	# the look-up is asked for again and again, which must not hold up what needs no answer
+	began=$(now_ms)
+	echo_service c
+	wait_until 9 service_is c '.state == "open"'
+	run ask c hello
+	assert_output hello
+	sleep 3
+	began=$(now_ms)
+	echo_service d '{"user": "mail"}'
+	wait_until 9 service_is d '.state == "open"'
+	run ask b
+	assert_output 1
+}

@@ -25,6 +25,31 @@ cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $(
 	close_session s
 }
 
+@test "no file descriptor left: berthctl is answered, and clients beyond that cost nothing" {
+	requires program prlimit
+	echo_service one
+	start_berthd
+	local before i
+	prlimit -p "$DPID" --nofile="$(($(ls "/proc/$DPID/fd" | sort -n | tail -1) + 1)):"
+	for i in 1 2 3; do
+		run ctl list
+		assert_success
+		assert_output --partial one
+	done
+	# one gets in by the fd in reserve, the others wait
+	for i in 1 2 3; do open_session "c$i" "unix:$CONTROL"; done
+	wait_until 5 eval '[[ $(ss -Hxln "src $CONTROL" | awk "{print \$3}") == 2 ]]'
+	before=$(cpu_ticks)
+	sleep 1
+	(($(cpu_ticks) - before < 20)) || fail "$(($(cpu_ticks) - before)) ticks in a second"
+	for i in 1 2 3; do close_session "c$i"; done
+	run ctl list
+	assert_success
+	prlimit -p "$DPID" --nofile=20000:
+	run ask one hello
+	assert_output hello
+}
+
 @test "ENFILE at accept for a while: nobody is lost" {
 	requires program strace
 	echo_service one
@@ -85,6 +110,25 @@ cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $(
 	assert_output hello
 	kill "${JOBS[-1]}"
 	wait "${JOBS[-1]}" || :
+}
+
+@test "a pipe that cannot be given to its user is a failure of that service, not a shortage" {
+	requires root
+	requires program setpriv
+	echo_service one
+	echo_service two '{"stderr": "null"}'
+	echo_service three '{"user": "root"}'
+	PREFIX=(setpriv --bounding-set -chown --inh-caps -chown --)
+	start_berthd
+	run ask one hello
+	refute_output --partial hello
+	wait_log '^fail service=one .*step=pipe error="Operation not permitted"'
+	run ask two hello
+	assert_output hello
+	run ask three hello
+	assert_output hello
+	run log_count '^shortage|^start service=one'
+	assert_output 0
 }
 
 @test "an accept that is broken for good takes one endpoint out, without a spin" {

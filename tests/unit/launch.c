@@ -443,7 +443,7 @@ test_many_entries(void)
 	struct service s = plain_service();
 	struct addr local = address("unix:/x");
 	struct launch_connection c = { .number = 1, .active = 1, .local = &local, .peer = &unnamed };
-	char text[MANY][16], *names[MANY + 1], *entries[MANY + 1], name[MANY][16], got[1024];
+	char text[MANY][32], *names[MANY + 1], *entries[MANY + 1], name[MANY][32], got[1024];
 	struct launch l = { 0 };
 	size_t right = 0;
 
