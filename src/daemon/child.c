@@ -23,6 +23,8 @@
 #define HELD_KILL_NS (5000 * MS)
 #define SWEEP_NS (20 * MS)
 #define REAP_AGAIN_NS (50 * MS)
+#define SOURCE_IPV4 32
+#define SOURCE_IPV6 64
 
 static const char *const cause_words[] = {
 	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_STOP] = "stop",
@@ -183,6 +185,13 @@ child_free(struct child *c)
 	free(c);
 }
 
+/* Who its client counts as: an IPv4 address, an IPv6 /64, a uid. */
+static struct source
+source_of_child(const struct child *c)
+{
+	return source_of(&c->peer, c->peer_uid, SOURCE_IPV4, SOURCE_IPV6);
+}
+
 static void
 lived_due(void *arg)
 {
@@ -208,9 +217,10 @@ note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, c
 	struct pool_service *ps = c->service;
 	bool watched = throttle_watches(&ps->throttle);
 	int64_t young = loop_now(ps->pool->loop) - THROTTLE_LIVED_NS;
+	struct source source = source_of_child(c);
 	struct child *o;
 
-	pool_note_end(ps, end, status, lived_ns, &c->peer, what);
+	pool_note_end(ps, end, status, lived_ns, &source, what);
 	if (watched || !throttle_watches(&ps->throttle))
 		return;
 	TAILQ_FOREACH_REVERSE(o, &ps->children, child_list, next) {

@@ -275,7 +275,7 @@ log_recovered(struct pool_service *ps)
 
 void
 pool_note_end(struct pool_service *ps, enum throttle_end end, int status, int64_t lived_ns,
-    const struct addr *source, const char *what)
+    const struct source *source, const char *what)
 {
 	int64_t now = loop_now(ps->pool->loop), pause;
 	bool recovered;

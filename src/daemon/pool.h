@@ -156,7 +156,7 @@ void pool_shortage_wake(struct pool *p);
 
 /* How a handler ended, for the throttle; logs a throttle that begins or ends. */
 void pool_note_end(struct pool_service *ps, enum throttle_end end, int status, int64_t lived_ns,
-    const struct addr *source, const char *what);
+    const struct source *source, const char *what);
 void pool_note_lived(struct pool_service *ps);
 void pool_reset_throttle(struct pool_service *ps);
 

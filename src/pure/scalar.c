@@ -11,6 +11,8 @@ struct unit {
 
 #define MS 1000000LL
 #define DAYS_MAX 36500
+#define RATE_COUNT_MAX 1000000
+#define RATE_DAYS_MAX 365
 
 /* The greatest first: the formatter takes the first that divides. */
 static const struct unit durations[] = {
@@ -42,6 +44,14 @@ static const struct kind size = {
 	"a size is below 8388608T",
 };
 
+static const struct unit *
+find_unit(const struct unit *u, const char *name)
+{
+	while (u->name != NULL && strcmp(u->name, name) != 0)
+		u++;
+	return u->name != NULL ? u : NULL;
+}
+
 /* number * factor <= max, found without overflow; digits end where the unit begins */
 static bool
 multiply(const char *text, size_t digits, uint64_t factor, uint64_t max, uint64_t *out)
@@ -72,10 +82,8 @@ parse(const struct kind *k, const char *text, uint64_t *out, struct diag *why)
 		    text, k->example);
 		return false;
 	}
-	for (u = k->units; u->name != NULL; u++)
-		if (strcmp(u->name, text + digits) == 0)
-			break;
-	if (digits == 0 || u->name == NULL) {
+	u = find_unit(k->units, text + digits);
+	if (digits == 0 || u == NULL) {
 		diag_set(why, "expected %s, found %s", k->expect, q);
 		return false;
 	}
@@ -101,6 +109,63 @@ bool
 scalar_size(const char *text, uint64_t *bytes, struct diag *why)
 {
 	return parse(&size, text, bytes, why);
+}
+
+/* Behind the slash of a rate: a unit, or a duration.  0: neither; UINT64_MAX: out of range. */
+static uint64_t
+rate_period(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	const struct unit *u = find_unit(durations, text + digits);
+	uint64_t ns;
+
+	if (u == NULL)
+		return 0;
+	if (digits == 0)
+		return u->factor;
+	if (!multiply(text, digits, u->factor, RATE_DAYS_MAX * 86400000ULL * MS, &ns) || ns == 0)
+		return UINT64_MAX;
+	return ns;
+}
+
+/* "50" or "50/10": digits where a unit should end the text. */
+static bool
+refuse_bare(const char *text, const char *behind, const char *example, struct diag *why)
+{
+	char q[DIAG_QUOTE_MAX];
+
+	if (behind[0] == '\0' || behind[strspn(behind, "0123456789")] != '\0')
+		return false;
+	diag_set(why, "%s needs a unit, as in \"%.20s%s\"", diag_quote(text, q, sizeof(q)), text,
+	    example);
+	return true;
+}
+
+bool
+scalar_rate(const char *text, struct bucket_rate *rate, struct diag *why)
+{
+	size_t digits = strspn(text, "0123456789");
+	bool slash = digits > 0 && text[digits] == '/';
+	uint64_t count = 0, per = slash ? rate_period(text + digits + 1) : 0;
+	char q[DIAG_QUOTE_MAX];
+
+	diag_quote(text, q, sizeof(q));
+	if (refuse_bare(text, text, "/s", why) ||
+	    (slash && refuse_bare(text, text + digits + 1, "s", why)))
+		return false;
+	if (per == 0) {
+		diag_set(why, "expected a rate such as \"50/s\", \"10/min\", \"100/h\" or \"5/10s\", "
+		    "found %s", q);
+		return false;
+	}
+	if (!multiply(text, digits, 1, RATE_COUNT_MAX, &count) || count == 0 || per == UINT64_MAX) {
+		diag_set(why, "%s is out of range: a rate is from 1 to %d, over at least 1ms and at "
+		    "most %dd", q, RATE_COUNT_MAX, RATE_DAYS_MAX);
+		return false;
+	}
+	rate->count = (uint32_t)count;
+	rate->per_ns = (int64_t)per;
+	return true;
 }
 
 bool
@@ -136,5 +201,18 @@ scalar_format_duration(int64_t ns, char *buf, size_t bufsize)
 	while (n % u->factor != 0)
 		u++;
 	snprintf(buf, bufsize, "%llu%s", (unsigned long long)(n / u->factor), u->name);
+	return buf;
+}
+
+const char *
+scalar_format_rate(const struct bucket_rate *rate, char *buf, size_t bufsize)
+{
+	char per[SCALAR_DURATION_MAX];
+	const char *p = scalar_format_duration(rate->per_ns, per, sizeof(per));
+
+	/* one of a unit goes without its number */
+	if (p[0] == '1' && (p[1] < '0' || p[1] > '9'))
+		p++;
+	snprintf(buf, bufsize, "%u/%s", rate->count, p);
 	return buf;
 }

@@ -32,10 +32,10 @@ success(struct throttle *t)
 
 /* Remember the source of a death; true when it completes three. */
 static bool
-third_source(struct throttle *t, const struct addr *source)
+third_source(struct throttle *t, const struct source *source)
 {
 	for (unsigned i = 0; i < t->deaths; i++)
-		if (addr_same_host(&t->source[i], source))
+		if (source_equal(&t->source[i], source))
 			return false;
 	t->source[t->deaths++] = *source;
 	return t->deaths == THROTTLE_SOURCES;
@@ -43,7 +43,7 @@ third_source(struct throttle *t, const struct addr *source)
 
 int64_t
 throttle_ended(struct throttle *t, enum throttle_end end, int status, int64_t lived_ns,
-    const struct addr *source, int64_t now_ns, bool *recovered)
+    const struct source *source, int64_t now_ns, bool *recovered)
 {
 	*recovered = false;
 	if (end != THROTTLE_NOT_STARTED && (lived_ns >= THROTTLE_LIVED_NS ||

@@ -5,7 +5,7 @@
  * only after that one has shown how it ends.  One success, or a reload of the file, resets it.
  *   success: the handler lived 1 s, or exited 0.
  *   fault: a step of the spawn or the execve failed, exit status 126 or 127, or three deaths by
- *   signal in a row within 1 s of their start, from three sources, with no success between.
+ *   signal in a row within 1 s of their start, from three source prefixes, with no success between.
  * Any other end is neither: a client that makes its handler fail cannot switch a service off.
  */
 #ifndef BERTH_THROTTLE_H
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "addr.h"
+#include "source.h"
 
 #define THROTTLE_LIVED_NS 1000000000LL
 #define THROTTLE_SOURCES 3
@@ -23,8 +23,8 @@ struct throttle {
 	unsigned faults;	/* in a row; 0: healthy */
 	int64_t until_ns;	/* not polled before; 0: no pause is running */
 	bool trying;		/* after a pause: the one that was let in has not ended yet */
-	unsigned deaths;	/* distinct sources in `source` */
-	struct addr source[THROTTLE_SOURCES];
+	unsigned deaths;	/* distinct prefixes in `source` */
+	struct source source[THROTTLE_SOURCES];
 };
 
 /* How a handler ended, or that it could not be started. */
@@ -40,7 +40,7 @@ enum throttle_end {
  * throttle_try() when it is over), 0 otherwise.  *recovered: this end was the success that reset a throttle.
  */
 int64_t throttle_ended(struct throttle *t, enum throttle_end end, int status, int64_t lived_ns,
-    const struct addr *source, int64_t now_ns, bool *recovered);
+    const struct source *source, int64_t now_ns, bool *recovered);
 
 /* A live handler has lived for 1 s: true when that reset a throttle. */
 bool throttle_lived(struct throttle *t);

@@ -85,6 +85,83 @@ test_size(void)
 }
 
 static void
+test_rate(void)
+{
+	static const struct {
+		const char *label, *input;
+		uint32_t count;
+		int64_t per;
+		const char *why;
+	} rows[] = {
+		{ "a second", "50/s", 50, 1000 * MS, NULL },
+		{ "a minute", "10/min", 10, 60000 * MS, NULL },
+		{ "an hour", "100/h", 100, 3600000 * MS, NULL },
+		{ "a day", "1/d", 1, 86400000 * MS, NULL },
+		{ "a millisecond", "2/ms", 2, MS, NULL },
+		{ "N per duration", "5/10s", 5, 10000 * MS, NULL },
+		{ "one of a unit may be written", "5/1s", 5, 1000 * MS, NULL },
+		{ "the largest count", "1000000/s", 1000000, 1000 * MS, NULL },
+		{ "the longest time", "1/365d", 1, 365 * 86400000LL * MS, NULL },
+		{ "a bare number needs a unit", "50", 0, 0, "\"50\" needs a unit, as in \"50/s\"" },
+		{ "so does a bare duration", "50/10", 0, 0, "\"50/10\" needs a unit, as in \"50/10s\"" },
+		{ "none at all", "0/s", 0, 0, "\"0/s\" is out of range: a rate is from 1 to 1000000, over "
+		    "at least 1ms and at most 365d" },
+		{ "too many", "1000001/s", 0, 0, "is out of range" },
+		{ "too many digits", "99999999999999999999999/s", 0, 0, "is out of range" },
+		{ "in no time", "5/0s", 0, 0, "is out of range" },
+		{ "too long a time", "1/366d", 0, 0, "is out of range" },
+		{ "too many digits of time", "1/99999999999999999999999s", 0, 0, "is out of range" },
+		{ "empty", "", 0, 0, "expected a rate such as \"50/s\", \"10/min\", \"100/h\" or "
+		    "\"5/10s\", found \"\"" },
+		{ "no time", "50/", 0, 0, "found \"50/\"" },
+		{ "no count", "/s", 0, 0, "found \"/s\"" },
+		{ "a fraction", "0.5/s", 0, 0, "found \"0.5/s\"" },
+		{ "a sign", "-5/s", 0, 0, "found \"-5/s\"" },
+		{ "a space", "5 / s", 0, 0, "found \"5 / s\"" },
+		{ "an unknown unit", "5/sec", 0, 0, "found \"5/sec\"" },
+		{ "a duration", "10s", 0, 0, "found \"10s\"" },
+		{ "two times", "5/s/s", 0, 0, "found \"5/s/s\"" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bucket_rate rate = { 0, 7, 0 };
+		struct diag why = { "" };
+		bool ok = scalar_rate(rows[i].input, &rate, &why);
+
+		UNIT_CHECK(rows[i].label, (rows[i].why == NULL ? ok && rate.count == rows[i].count &&
+		    rate.per_ns == rows[i].per : !ok && strstr(why.text, rows[i].why) != NULL) &&
+		    rate.burst == 7, "%s: got %u in %lld, %s", rows[i].input, rate.count,
+		    (long long)rate.per_ns, why.text);
+	}
+}
+
+static void
+test_format_rate(void)
+{
+	static const struct {
+		const char *label;
+		struct bucket_rate rate;
+		const char *want;
+	} rows[] = {
+		{ "one of a unit goes without its number", { 50, 0, 1000 * MS }, "50/s" },
+		{ "others have it", { 5, 0, 10000 * MS }, "5/10s" },
+		{ "ten of something is not one of it", { 5, 0, 600000 * MS }, "5/10min" },
+		{ "a time is written with its largest unit", { 1, 0, 3600000 * MS }, "1/h" },
+		{ "the longest", { 1000000, 0, 365 * 86400000LL * MS }, "1000000/365d" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bucket_rate again = { 0 };
+		char buf[SCALAR_RATE_MAX];
+
+		scalar_format_rate(&rows[i].rate, buf, sizeof(buf));
+		UNIT_CHECK(rows[i].label, strcmp(buf, rows[i].want) == 0 &&
+		    scalar_rate(buf, &again, NULL) && again.count == rows[i].rate.count &&
+		    again.per_ns == rows[i].rate.per_ns, "got %s, want %s", buf, rows[i].want);
+	}
+}
+
+static void
 test_mode(void)
 {
 	static const struct {
@@ -148,7 +225,9 @@ main(void)
 {
 	test_duration();
 	test_size();
+	test_rate();
 	test_mode();
 	test_format();
+	test_format_rate();
 	return unit_done();
 }

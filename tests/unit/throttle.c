@@ -9,40 +9,41 @@
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
 
-/* "4:192.0.2.1:80" is not worth a parser: a source is one of these */
-enum source { A, A_OTHER_PORT, B, C, D, SIX_A, SIX_A_SCOPE, UNIX, SOURCES };
+/* Not worth a parser: a peer is one of these, and its source is cut as by default */
+enum peer { A, A_OTHER_PORT, B, C, D, SIX_A, SIX_A_64, SIX_B, UNIX_1, UNIX_2, PEERS };
 
-static struct addr
-source_addr(enum source s)
+static struct source
+source_from(enum peer p)
 {
 	static const struct {
 		int family;
 		const char *host;
 		uint16_t port;
-		uint32_t scope;
-	} sources[SOURCES] = {
+		uid_t uid;
+	} peers[PEERS] = {
 		[A] = { AF_INET, "192.0.2.1", 1000, 0 },
 		[A_OTHER_PORT] = { AF_INET, "192.0.2.1", 1001, 0 },
 		[B] = { AF_INET, "192.0.2.2", 1000, 0 },
 		[C] = { AF_INET, "192.0.2.3", 1000, 0 },
 		[D] = { AF_INET, "192.0.2.4", 1000, 0 },
-		[SIX_A] = { AF_INET6, "fe80::1", 1000, 1 },
-		[SIX_A_SCOPE] = { AF_INET6, "fe80::1", 1000, 2 },
-		[UNIX] = { AF_UNIX, "", 0, 0 },
+		[SIX_A] = { AF_INET6, "2001:db8::1", 1000, 0 },
+		[SIX_A_64] = { AF_INET6, "2001:db8::ffff:1", 1000, 0 },
+		[SIX_B] = { AF_INET6, "2001:db8:0:1::1", 1000, 0 },
+		[UNIX_1] = { AF_UNIX, "", 0, 1 },
+		[UNIX_2] = { AF_UNIX, "", 0, 2 },
 	};
 	struct addr a = { .len = sizeof(a.u.un.sun_family) };
 
-	a.u.sa.sa_family = (sa_family_t)sources[s].family;
+	a.u.sa.sa_family = (sa_family_t)peers[p].family;
 	if (a.u.sa.sa_family == AF_INET) {
 		a.len = sizeof(a.u.in);
-		inet_pton(AF_INET, sources[s].host, &a.u.in.sin_addr);
+		inet_pton(AF_INET, peers[p].host, &a.u.in.sin_addr);
 	} else if (a.u.sa.sa_family == AF_INET6) {
 		a.len = sizeof(a.u.in6);
-		a.u.in6.sin6_scope_id = sources[s].scope;
-		inet_pton(AF_INET6, sources[s].host, &a.u.in6.sin6_addr);
+		inet_pton(AF_INET6, peers[p].host, &a.u.in6.sin6_addr);
 	}
-	addr_set_port(&a, sources[s].port);
-	return a;
+	addr_set_port(&a, peers[p].port);
+	return source_of(&a, peers[p].uid, 32, 64);
 }
 
 /* What happens in a step of a story; NEW begins the next story with a healthy service. */
@@ -53,7 +54,7 @@ struct step {
 	enum event event;
 	int status;
 	int64_t lived;
-	enum source source;
+	enum peer peer;
 	int64_t now;
 	int64_t want_pause;	/* of an end */
 	bool want_recovered;	/* of an end, LIVED, RESET */
@@ -65,7 +66,7 @@ take_step(struct throttle *t, const struct step *s)
 {
 	enum throttle_end end = s->event == NOT_STARTED ? THROTTLE_NOT_STARTED :
 	    s->event == EXIT ? THROTTLE_EXITED : THROTTLE_SIGNALLED;
-	struct addr from = source_addr(s->source);
+	struct source from = source_from(s->peer);
 	bool recovered = false;
 	int64_t pause = 0;
 
@@ -102,7 +103,7 @@ take_step(struct throttle *t, const struct step *s)
 }
 
 static const struct step steps[] = {
-	/* label, event, status, lived, source, now, pause, recovered, holds */
+	/* label, event, status, lived, peer, now, pause, recovered, holds */
 	{ "a healthy service is served", NEW, 0, 0, A, 0, 0, false, false },
 	{ "one that could not be started: a second", NOT_STARTED, 0, 0, A, 5 * S, 1 * S, false, true },
 
@@ -195,13 +196,17 @@ static const struct step steps[] = {
 	{ "with a second one", SIGNAL, 11, 0, B, 10 * S, 0, false, false },
 	{ "and again: no fault", SIGNAL, 11, 0, A, 10 * S, 0, false, false },
 	{ "a third source is one", SIGNAL, 11, 0, SIX_A, 10 * S, 1 * S, false, true },
-	{ "(clients on one host)", NEW, 0, 0, A, 0, 0, false, false },
-	{ "unix clients are one source", SIGNAL, 11, 0, UNIX, 10 * S, 0, false, false },
-	{ "all of them", SIGNAL, 11, 0, UNIX, 10 * S, 0, false, false },
-	{ "always", SIGNAL, 11, 0, UNIX, 10 * S, 0, false, false },
-	{ "an address on another link is another source", SIGNAL, 11, 0, SIX_A, 10 * S, 0, false,
-	    false },
-	{ "so they are three", SIGNAL, 11, 0, SIX_A_SCOPE, 10 * S, 1 * S, false, true },
+	{ "(unix clients)", NEW, 0, 0, A, 0, 0, false, false },
+	{ "those of one uid are one source", SIGNAL, 11, 0, UNIX_1, 10 * S, 0, false, false },
+	{ "all of them", SIGNAL, 11, 0, UNIX_1, 10 * S, 0, false, false },
+	{ "always", SIGNAL, 11, 0, UNIX_1, 10 * S, 0, false, false },
+	{ "another uid is another", SIGNAL, 11, 0, UNIX_2, 10 * S, 0, false, false },
+	{ "so a third source is a fault", SIGNAL, 11, 0, A, 10 * S, 1 * S, false, true },
+	{ "(an IPv6 source walks its /64)", NEW, 0, 0, A, 0, 0, false, false },
+	{ "one address", SIGNAL, 11, 0, SIX_A, 10 * S, 0, false, false },
+	{ "another of the /64 is the same source", SIGNAL, 11, 0, SIX_A_64, 10 * S, 0, false, false },
+	{ "the next /64 is another", SIGNAL, 11, 0, SIX_B, 10 * S, 0, false, false },
+	{ "so they were two", SIGNAL, 11, 0, A, 10 * S, 1 * S, false, true },
 
 	{ "(in a row)", NEW, 0, 0, A, 0, 0, false, false },
 	{ "(one)", SIGNAL, 11, 0, A, 10 * S, 0, false, false },
@@ -232,7 +237,7 @@ main(void)
 
 	t = (struct throttle){ 0 };
 	for (int i = 0; i < 1000; i++) {
-		struct addr from = source_addr(A);
+		struct source from = source_from(A);
 		bool recovered;
 
 		throttle_ended(&t, THROTTLE_NOT_STARTED, 0, 0, &from, i + 1, &recovered);
