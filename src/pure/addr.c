@@ -137,13 +137,3 @@ addr_equal(const struct addr *a, const struct addr *b)
 		    memcmp(a->u.un.sun_path, b->u.un.sun_path, un_len(a)) == 0;
 	return addr_port(a) == addr_port(b) && same_internet_host(a, b);
 }
-
-bool
-addr_same_host(const struct addr *a, const struct addr *b)
-{
-	if (a->len == 0 || b->len == 0)
-		return a->len == b->len;
-	if (a->u.sa.sa_family != b->u.sa.sa_family)
-		return false;
-	return a->u.sa.sa_family == AF_UNIX || same_internet_host(a, b);
-}

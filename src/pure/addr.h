@@ -49,7 +49,4 @@ void addr_unmap(struct addr *a);
 /* Same family, address, scope and port, or same unix path. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 
-/* Same source as far as a throttle cares: address without port; unix: equal families. */
-bool addr_same_host(const struct addr *a, const struct addr *b);
-
 #endif
