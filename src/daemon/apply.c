@@ -11,11 +11,12 @@
 #include "../sys/log.h"
 #include "listener.h"
 
-static void
-report_text(json_t *report, const char *key, const char *text)
+void
+apply_report(json_t *report, const char *key, const char *text)
 {
 	json_t *s = json_string(text);
 
+	/* what is not UTF-8 in a path cannot be a JSON string: say that instead of losing it */
 	if (s == NULL)
 		s = json_string("(a message with invalid UTF-8: see the log)");
 	json_array_append_new(json_object_get(report, key), s);
@@ -60,7 +61,7 @@ take_errors(struct pool_service *ps, const struct diag_list *errors, json_t *rep
 		log_errors(ps);
 	}
 	for (size_t i = 0; i < errors->count; i++)
-		report_text(report, "errors", errors->text[i]);
+		apply_report(report, "errors", errors->text[i]);
 	return news;
 }
 
@@ -101,7 +102,7 @@ take_version(struct pool_service *ps, struct service *s, bool fresh, json_t *rep
 		    json_pack("{s:s,s:o}", "service", ps->name, "keys",
 			spec_changes(ps->service, s)));
 	else
-		report_text(report, "added", ps->name);
+		apply_report(report, "added", ps->name);
 	spec_release(ps->service);
 	ps->service = spec_hold(s);
 	ps->rebuild = true;
@@ -139,7 +140,7 @@ take_removal(struct pool_service *ps, json_t *report)
 	static const struct diag_list none;
 
 	if (!ps->removed)
-		report_text(report, "removed", ps->name);
+		apply_report(report, "removed", ps->name);
 	ps->removed = true;
 	ps->rebuild = true;
 	free(ps->file);
@@ -359,7 +360,7 @@ report_waiting(struct apply *a, json_t *report)
 				continue;
 			snprintf(text, sizeof(text), "%s: %s: waiting: %s", a->service[n]->name,
 			    l->endpoint, l->reason);
-			report_text(report, "errors", text);
+			apply_report(report, "errors", text);
 		}
 }
 

@@ -18,4 +18,7 @@
 bool apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
     json_t *report);
 
+/* Add a text to one of the report's arrays. */
+void apply_report(json_t *report, const char *key, const char *text);
+
 #endif

@@ -19,6 +19,7 @@
 
 struct errpipe {
 	LIST_ENTRY(errpipe) next;	/* in its service's list of pipes, or of idle ones */
+	TAILQ_ENTRY(errpipe) next_idle;	/* in the pool's list of idle ones */
 	struct pool_service *service;
 	int fd;
 	uid_t uid;			/* who owns the pipe's inode */
@@ -67,31 +68,43 @@ close_pipe(struct errpipe *e)
 }
 
 static void
+leave_idle(struct errpipe *e)
+{
+	struct pool *p = e->service->pool;
+
+	TAILQ_REMOVE(&p->idle_pipes, e, next_idle);
+	p->idle_count--;
+}
+
+static void
 close_idle(struct errpipe *e)
 {
-	e->service->pool->idle_pipes--;
+	leave_idle(e);
 	close_pipe(e);
 }
 
 /*
  * At end of file the pipe has no writer and can have none again but by us: the next handler of the same user may
- * have it, which saves most of the cost of a new one.
+ * have it, which saves most of the cost of a new one.  The one that has been idle for longest makes room, whoever's it is.
  */
 static void
 retire(struct errpipe *e)
 {
 	struct pool_service *ps = e->service;
 
-	if (!e->ended || ps->removed || ps->pool->idle_pipes >= IDLE_MAX) {
+	if (!e->ended || ps->removed) {
 		close_pipe(e);
 		return;
 	}
+	if (ps->pool->idle_count >= IDLE_MAX)
+		close_idle(TAILQ_FIRST(&ps->pool->idle_pipes));
 	lines_end(&e->lines, emit, e);
 	e->pid = 0;
 	e->orphan = false;
 	LIST_REMOVE(e, next);
 	LIST_INSERT_HEAD(&ps->idle_pipes, e, next);
-	ps->pool->idle_pipes++;
+	TAILQ_INSERT_TAIL(&ps->pool->idle_pipes, e, next_idle);
+	ps->pool->idle_count++;
 }
 
 /* At most `times` reads.  True when there may be more. */
@@ -214,7 +227,7 @@ old_pipe(struct pool_service *ps, uid_t uid, gid_t gid, int *handler_end)
 		return NULL;
 	}
 	LIST_REMOVE(e, next);
-	ps->pool->idle_pipes--;
+	leave_idle(e);
 	e->ended = e->orphan = false;
 	e->pid = 0;
 	return e;

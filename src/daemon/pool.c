@@ -23,6 +23,7 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	TAILQ_INIT(&p->services);
 	TAILQ_INIT(&p->ready);
 	TAILQ_INIT(&p->touched);
+	TAILQ_INIT(&p->idle_pipes);
 }
 
 #define FDS_KEPT 128		/* for the loop, the log, the control socket and its clients */

@@ -110,7 +110,8 @@ struct pool {
 	int64_t shortage_since_ns;
 	struct backoff shortage;
 	struct loop_timer shortage_timer;
-	unsigned idle_pipes;			/* of all services */
+	TAILQ_HEAD(, errpipe) idle_pipes;	/* of all services, the longest idle first */
+	unsigned idle_count;
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
 };
 

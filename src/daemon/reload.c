@@ -40,7 +40,7 @@ struct reload {
 	struct loop_timer timer;	/* the next run */
 	int64_t first_change_ns, last_end_ns;
 	bool next_full;			/* the next run reads everything */
-	bool next_ask;			/* ... asks for all names again */
+	int64_t ask_at_ns;		/* a name failed: the run after that time asks again; 0: none did */
 	struct waiter *waiting, *running_for;
 	reload_done *first;
 	void *first_arg;
@@ -55,17 +55,6 @@ struct reload {
 };
 
 static void begin(void *arg);
-
-static void
-add_text(json_t *report, const char *key, const char *text)
-{
-	json_t *s = json_string(text);
-
-	/* what is not UTF-8 in a path cannot be a JSON string: say that instead of losing it */
-	if (s == NULL)
-		s = json_string("(a message with invalid UTF-8: see the log)");
-	json_array_append_new(json_object_get(report, key), s);
-}
 
 static json_t *
 new_report(void)
@@ -133,11 +122,11 @@ keep_fixed(struct reload *r, struct settings *now)
 	struct settings *old = r->settings;
 
 	if (!same_strings(old->services, now->services) && r->opt.services == NULL)
-		add_text(r->report, "notes", "services: takes effect at the next start");
+		apply_report(r->report, "notes", "services: takes effect at the next start");
 	if (!same_text(old->control_socket, now->control_socket) && r->opt.control == NULL)
-		add_text(r->report, "notes", "control.socket: takes effect at the next start");
+		apply_report(r->report, "notes", "control.socket: takes effect at the next start");
 	if (!same_ident(&old->control_group, &now->control_group))
-		add_text(r->report, "notes", "control.group: takes effect at the next start");
+		apply_report(r->report, "notes", "control.group: takes effect at the next start");
 }
 
 static void
@@ -150,7 +139,7 @@ read_settings(struct reload *r)
 
 	for (size_t i = 0; i < errs.count; i++) {
 		log_message(RECORD_ERROR, "error", "%s", errs.text[i]);
-		add_text(r->report, "errors", errs.text[i]);
+		apply_report(r->report, "errors", errs.text[i]);
 	}
 	diag_list_free(&errs);
 	if (now == NULL)
@@ -219,17 +208,19 @@ files_changed(void *arg)
 		schedule(r, at);
 }
 
-/* Look-ups that failed for a passing reason: try again later. */
+/*
+ * Look-ups that failed for a passing reason: try again later.  What runs before that for a changed file does not
+ * ask for them: it would take as long as they do.
+ */
 static void
 retry_lookups(struct reload *r, bool transient)
 {
-	if (!transient) {
+	if (transient && r->ask_at_ns == 0)
+		r->ask_at_ns = loop_now(r->pool->loop) + backoff_doubling(&r->retry);
+	else if (!transient && r->ask)
 		backoff_reset(&r->retry);
-		return;
-	}
-	r->next_ask = true;
-	if (!loop_armed(&r->timer))
-		schedule(r, loop_now(r->pool->loop) + backoff_doubling(&r->retry));
+	if (r->ask_at_ns != 0 && (!loop_armed(&r->timer) || r->timer.due_ns > r->ask_at_ns))
+		schedule(r, r->ask_at_ns);
 }
 
 static void
@@ -360,7 +351,7 @@ looked_up(void *arg)
 	resolve(r, &transient);
 	for (size_t i = 0; i < r->now.errors.count; i++) {
 		log_message(RECORD_ERROR, "error", "%s", r->now.errors.text[i]);
-		add_text(r->report, "errors", r->now.errors.text[i]);
+		apply_report(r->report, "errors", r->now.errors.text[i]);
 	}
 	r->news = apply_scan(r->pool, &r->now, &r->asked, r->full, r->report);
 	for (size_t i = 0; i < r->now.count; i++)
@@ -382,6 +373,8 @@ reuse_answers(struct reload *r)
 	lookup_keep_good(&r->asked, &r->known);
 	for (size_t i = 0; i < r->asked.count; i++)
 		r->asked.entry[i].stale = false;
+	if (r->ask_at_ns != 0)
+		lookup_keep_failed(&r->asked, &r->known);
 }
 
 static void
@@ -420,8 +413,11 @@ begin(void *arg)
 	r->running = true;
 	r->full = r->next_full || r->first != NULL;
 	r->reread = false;
-	r->ask = r->full || r->next_ask;
-	r->next_full = r->next_ask = false;
+	r->ask = r->full ||
+	    (r->ask_at_ns != 0 && loop_now(r->pool->loop) >= r->ask_at_ns);
+	r->next_full = false;
+	if (r->ask)
+		r->ask_at_ns = 0;
 	r->first_change_ns = 0;
 	r->running_for = r->waiting;
 	r->waiting = NULL;
@@ -540,7 +536,7 @@ reload_stop(struct reload *r)
 	r->query = NULL;
 	r->running = false;
 	r->running_for = r->waiting = NULL;
-	add_text(report, "errors", "berthd is stopping");
+	apply_report(report, "errors", "berthd is stopping");
 	answer(a, report);
 	answer(b, report);
 	json_decref(report);

@@ -119,6 +119,20 @@ lookup_keep_good(struct lookup_table *now, const struct lookup_table *before)
 }
 
 void
+lookup_keep_failed(struct lookup_table *now, const struct lookup_table *before)
+{
+	for (size_t i = 0; i < now->count; i++) {
+		struct lookup *e = &now->entry[i];
+		const struct lookup *old = find(before, e->kind, e->name, e->id);
+
+		if (e->state != LOOKUP_OPEN || old == NULL || old->state != LOOKUP_FAILED)
+			continue;
+		memcpy(e->error, old->error, sizeof(e->error));
+		e->state = LOOKUP_FAILED;
+	}
+}
+
+void
 lookup_free(struct lookup_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
