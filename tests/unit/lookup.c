@@ -114,11 +114,45 @@ test_fresh(void)
 	lookup_free(&before);
 }
 
+static void
+test_keep_failed(void)
+{
+	static const struct {
+		const char *label;
+		enum lookup_state now, before, after;
+	} rows[] = {
+		{ "what failed before has failed", LOOKUP_OPEN, LOOKUP_FAILED, LOOKUP_FAILED },
+		{ "what was absent before is asked again", LOOKUP_OPEN, LOOKUP_ABSENT, LOOKUP_OPEN },
+		{ "what was never answered is asked", LOOKUP_OPEN, LOOKUP_OPEN, LOOKUP_OPEN },
+		{ "an answer of now stays", LOOKUP_ABSENT, LOOKUP_FAILED, LOOKUP_ABSENT },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lookup_table now = {0}, before = {0};
+		struct lookup *e;
+
+		lookup_ask_name(&before, LOOKUP_USER, "seven");
+		before.entry[0].state = rows[i].before;
+		strcpy(before.entry[0].error, "why");
+		lookup_ask_name(&now, LOOKUP_USER, "other");
+		lookup_ask_name(&now, LOOKUP_USER, "seven");
+		now.entry[1].state = rows[i].now;
+		lookup_keep_failed(&now, &before);
+		e = &now.entry[1];
+		UNIT_CHECK(rows[i].label, e->state == rows[i].after &&
+		    (strcmp(e->error, "why") == 0) == (e->state == LOOKUP_FAILED) &&
+		    now.entry[0].state == LOOKUP_OPEN, "state %d", e->state);
+		lookup_free(&now);
+		lookup_free(&before);
+	}
+}
+
 int
 main(void)
 {
 	test_ask();
 	test_keep_good();
+	test_keep_failed();
 	test_fresh();
 	return unit_done();
 }
