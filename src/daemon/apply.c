@@ -71,19 +71,20 @@ take_warnings(struct pool_service *ps, const struct lookup_table *answers)
 {
 	const struct service *s = ps->service;
 	const struct lookup *e = NULL;
-	bool was = ps->warnings.count > 0;
+	struct diag_list was = ps->warnings;
 
 	if (s != NULL)
 		e = lookup_find_name(answers, LOOKUP_PROGRAM, s->exec[0]);
 	if (e == NULL)
 		return;
-	diag_list_free(&ps->warnings);
-	if (e->state == LOOKUP_FOUND)
-		return;
-	diag_list_add(&ps->warnings, "%s: %s: each connection tries again", s->exec[0], e->error);
-	if (!was)
+	ps->warnings = (struct diag_list){ 0 };
+	if (e->state != LOOKUP_FOUND)
+		diag_list_add(&ps->warnings, "%s: %s: each connection tries again", s->exec[0],
+		    e->state == LOOKUP_ABSENT ? e->error : "could not be looked at in time");
+	if (ps->warnings.count > 0 && !same_errors(&was, &ps->warnings))
 		log_message(RECORD_WARNING, "warning", "%s: exec: %s", s->name,
 		    ps->warnings.text[0]);
+	diag_list_free(&was);
 }
 
 static void

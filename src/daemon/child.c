@@ -280,14 +280,19 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 static void
 reap(struct child *c)
 {
-	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
+	int64_t now = loop_now(c->service->pool->loop);
+	int64_t lived = (c->ended_ns != 0 ? c->ended_ns : now) - c->started_ns;
+	bool leave = c->service->pool->draining && c->state == CHILD_KILLED;
 	siginfo_t si = { 0 };
 
 	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) == 0 &&
-	    si.si_pid == 0) {
+	    si.si_pid == 0 && !leave) {
 		not_yet(c);
 		return;
 	}
+	/* no status to be had: it was killed, and its tracer keeps it; berthd stops all the same */
+	if (si.si_pid == 0)
+		si = (siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL };
 	errpipe_finish(c->err);
 	c->err = NULL;
 	if (c->state != CHILD_FAILED) {
@@ -326,12 +331,15 @@ child_kill(struct child *c)
 	if (c->state == CHILD_KILLED || c->state == CHILD_FAILED)
 		return;
 	signal_group(c, SIGKILL);
-	if (c->state == CHILD_HELD)
+	if (c->state == CHILD_HELD) {
+		c->killed_early = true;
 		return;
+	}
 	c->state = CHILD_KILLED;
 	loop_disarm(&c->timer);
 	if (c->exited) {
 		TAILQ_REMOVE(&ended.list, c, next_ended);
+		c->exited = false;
 		reap(c);
 	}
 }
@@ -416,6 +424,7 @@ sweep_due(void *arg)
 		if (s.alive[i])
 			continue;
 		TAILQ_REMOVE(&ended.list, all[i], next_ended);
+		all[i]->exited = false;
 		reap(all[i]);
 	}
 	free(all);
@@ -430,6 +439,8 @@ wait_for_group(struct child *c)
 	struct pool *p = c->service->pool;
 
 	c->exited = true;
+	c->ended_ns = loop_now(p->loop);
+	loop_disarm(&c->lived);
 	loop_remove(c->source);
 	c->source = NULL;
 	TAILQ_INSERT_TAIL(&ended.list, c, next_ended);
@@ -469,7 +480,7 @@ now_failed(struct child *c, enum spawn_step step, int error, const char *held)
 	log_failure(c, step, text);
 	ps->count.failed++;
 	snprintf(what, sizeof(what), "%s: %s", spawn_step_name(step), text);
-	note_end(c, THROTTLE_NOT_STARTED, 0, 0, what);
+	note_end(c, c->killed_early ? THROTTLE_STOPPED : THROTTLE_NOT_STARTED, 0, 0, what);
 	c->state = CHILD_FAILED;
 	loop_disarm(&c->timer);
 }
@@ -493,6 +504,8 @@ settle(struct child *c)
 	if (res.state == SPAWN_STARTED)
 		spawn_set_oom(c->job, c->pid);
 	release_job(c);
+	/* it polled for this outcome, which may have come through the pidfd */
+	loop_disarm(&c->timer);
 	c->service->held--;
 	if (c->state == CHILD_FAILED)
 		return true;		/* was killed for taking too long, and reported then */

@@ -32,6 +32,7 @@ struct child {
 	enum child_state state;
 	enum child_cause cause;
 	bool exited;				/* ENDING: the leader has, its group perhaps not */
+	bool killed_early;			/* HELD, and berthd itself ended it */
 	pid_t pid;
 	int pidfd;
 	struct loop_source *source;
@@ -41,6 +42,7 @@ struct child {
 	uint64_t connection;
 	uint32_t active;			/* for the start line */
 	int64_t started_ns, held_until_ns;
+	int64_t ended_ns;			/* of a leader whose group may live on */
 	struct addr peer, local;
 	uid_t peer_uid;
 };

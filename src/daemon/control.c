@@ -27,6 +27,7 @@
 #define CLIENTS_MAX 1024
 #define READ_BYTES 4096
 #define LOCK_TRIES 100
+#define BACKLOG 128
 #define AGAIN_NS 100000000LL
 
 struct client {
@@ -47,6 +48,7 @@ struct client {
 struct control {
 	struct pool *pool;
 	struct reload *reload;
+	struct endpoint_key key;
 	struct sock sock;
 	struct loop_source *source;
 	char *path, *lock_path;		/* owned */
@@ -535,10 +537,9 @@ make_directory(const char *path, struct diag *why)
 static bool
 open_socket(struct control *c, struct diag *why)
 {
-	struct sock_options opt = { .backlog = 128, .mode = 0600, .owner = (uid_t)-1,
+	struct sock_options opt = { .backlog = BACKLOG, .mode = 0600, .owner = (uid_t)-1,
 		.group = (gid_t)-1 };
-	struct endpoint_key key = { .kind = ENDPOINT_UNIX };
-	struct sockaddr_un *un = &key.addr.u.un;
+	struct sockaddr_un *un = &c->key.addr.u.un;
 
 	if (strlen(c->path) >= sizeof(un->sun_path)) {
 		diag_set(why, "%s: longer than a socket path can be", c->path);
@@ -546,8 +547,9 @@ open_socket(struct control *c, struct diag *why)
 	}
 	un->sun_family = AF_UNIX;
 	strlcpy(un->sun_path, c->path, sizeof(un->sun_path));
-	key.addr.len = sizeof(*un);
-	if (sock_listen(&key, &opt, &c->sock, why) == SOCK_OPENED)
+	c->key.kind = ENDPOINT_UNIX;
+	c->key.addr.len = sizeof(*un);
+	if (sock_listen(&c->key, &opt, &c->sock, why) == SOCK_OPENED)
 		return true;
 	diag_prefix(why, "%s: ", c->path);
 	return false;
@@ -596,10 +598,10 @@ control_set_reload(struct control *c, struct reload *r)
 bool
 control_set_group(struct control *c, gid_t gid, struct diag *why)
 {
-	if (lchown(c->path, (uid_t)-1, gid) == 0 && chmod(c->path, 0660) == 0)
-		return true;
-	diag_set(why, "%s: %s", c->path, strerror(errno));
-	return false;
+	struct sock_options opt = { .backlog = BACKLOG, .mode = 0660, .owner = (uid_t)-1,
+		.group = gid };
+
+	return sock_apply(&c->sock, &c->key, &opt, why);
 }
 
 void

@@ -384,19 +384,29 @@ warn_dumpable(void)
 static struct lookup_table control_group;
 
 static void
+set_control_group(gid_t gid)
+{
+	struct diag why;
+
+	if (!control_set_group(d.control, gid, &why))
+		log_message(RECORD_ERROR, "error", "control.group: %s", why.text);
+	reload_start(d.reload);
+}
+
+static void
 control_group_known(void *arg)
 {
 	const struct lookup *e = &control_group.entry[0];
-	struct diag why;
 
 	(void)arg;
-	if (e->state != LOOKUP_FOUND)
+	if (e->state == LOOKUP_FOUND) {
+		set_control_group(e->gid);
+	} else {
 		log_message(RECORD_ERROR, "error", "control.group: \"%s\": %s", e->name,
 		    e->state == LOOKUP_ABSENT ? "there is no such group" : e->error);
-	else if (!control_set_group(d.control, e->gid, &why))
-		log_message(RECORD_ERROR, "error", "control.group: %s", why.text);
+		reload_start(d.reload);
+	}
 	lookup_free(&control_group);
-	reload_start(d.reload);
 }
 
 /* Then the first run: who sees us ready may connect. */
@@ -407,10 +417,11 @@ open_control_to_group(const struct settings *s)
 		reload_start(d.reload);
 		return;
 	}
-	if (s->control_group.numeric)
-		lookup_ask_id(&control_group, LOOKUP_GROUP, s->control_group.id);
-	else
-		lookup_ask_name(&control_group, LOOKUP_GROUP, s->control_group.name);
+	if (s->control_group.numeric) {
+		set_control_group(s->control_group.id);
+		return;
+	}
+	lookup_ask_name(&control_group, LOOKUP_GROUP, s->control_group.name);
 	if (identity_start(d.loop, &control_group, control_group_known, NULL) != NULL)
 		return;
 	log_message(RECORD_ERROR, "error", "control.group: %s", strerror(errno));

@@ -385,7 +385,8 @@ look_up(struct reload *r)
 	for (size_t i = 0; i < r->now.count; i++)
 		if (r->now.file[i].service != NULL)
 			spec_wants(r->now.file[i].service, &r->asked);
-	if (!r->ask)
+	/* a retry asks only for what failed */
+	if (!r->full)
 		reuse_answers(r);
 	for (size_t i = 0; i < r->asked.count; i++)
 		open = open || r->asked.entry[i].state == LOOKUP_OPEN;

@@ -63,6 +63,14 @@ is_mask(const char *path)
 }
 
 static bool
+is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+static bool
 unchanged(const struct scan_file *f, const char *path)
 {
 	struct stat st;
@@ -92,7 +100,6 @@ read_file(struct scan_file *f, const struct spec_context *ctx)
 	f->fresh = true;
 	if (!conffile_read(f->path, ctx->root, &c, &why)) {
 		f->ino = 0;
-		f->link = c.link;
 		diag_list_add(&f->errors, "%s: %s", f->path, why.text);
 		return;
 	}
@@ -101,7 +108,6 @@ read_file(struct scan_file *f, const struct spec_context *ctx)
 	f->size = c.size;
 	f->mtime = c.mtime;
 	f->ctime = c.ctime;
-	f->link = c.link;
 	f->service = spec_parse(ctx, f->path, f->name, c.text, c.len, &f->errors);
 	conffile_fini(&c);
 }
@@ -211,7 +217,6 @@ fill(struct scan_file *f, struct scan *before, bool reread, const struct spec_co
 	f->size = old->size;
 	f->mtime = old->mtime;
 	f->ctime = old->ctime;
-	f->link = old->link;
 	f->service = old->service;
 	old->service = NULL;
 	f->errors = old->errors;
@@ -243,9 +248,10 @@ scan_directories(struct scan *out, struct scan *before, bool reread,
 	}
 	drop_masked(out);
 	for (size_t i = 0; i < out->count; i++) {
-		fill(&out->file[i], before, reread, ctx);
-		if (out->file[i].link && watch != NULL)
+		/* first the watch, then the look: no change falls between */
+		if (watch != NULL && is_link(out->file[i].path))
 			dirwatch_file(watch, out->file[i].path);
+		fill(&out->file[i], before, reread, ctx);
 	}
 	dirwatch_end(watch);
 }

@@ -19,7 +19,6 @@ struct scan_file {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime, ctime;
-	bool link;
 	bool unusable;		/* its directory cannot be used now */
 	bool fresh;		/* read in this scan, not yet resolved */
 	struct service *service;/* held; NULL: bad */

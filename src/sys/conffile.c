@@ -141,10 +141,10 @@ read_all(int fd, struct conffile *out, struct diag *why)
 bool
 conffile_read(const char *path, bool as_root, struct conffile *out, struct diag *why)
 {
-	struct stat st, lst;
+	struct stat st;
 	int fd, saved;
 
-	*out = (struct conffile){ .link = lstat(path, &lst) == 0 && S_ISLNK(lst.st_mode) };
+	*out = (struct conffile){ 0 };
 	if ((fd = fd_high(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY))) < 0) {
 		saved = errno;
 		diag_set(why, "cannot be opened: %s", strerror(errno));

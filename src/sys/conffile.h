@@ -22,7 +22,6 @@ struct conffile {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime, ctime;
-	bool link;		/* the path itself is a symbolic link; set on failure too */
 };
 
 /*

@@ -17,6 +17,7 @@
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | \
 	    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define ANCESTOR_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define LINKS_MAX 40
 #define FILE_EVENTS (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 
 /*
@@ -245,25 +246,37 @@ dirwatch_dir(struct dirwatch *w, const char *dir)
 	return ENOENT;
 }
 
+/* Where a symbolic link leads, one step: in place.  False when it is none. */
+static bool
+follow(char path[PATH_MAX])
+{
+	char text[PATH_MAX], next[PATH_MAX];
+	char *slash = strrchr(path, '/');
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+	int len;
+
+	if (n <= 0 || slash == NULL)
+		return false;
+	text[n] = '\0';
+	len = text[0] == '/' ? snprintf(next, sizeof(next), "%s", text)
+			     : snprintf(next, sizeof(next), "%.*s/%s", (int)(slash - path), path, text);
+	if (len < 0 || len >= (int)sizeof(next))
+		return false;
+	memcpy(path, next, (size_t)len + 1);
+	return true;
+}
+
 void
 dirwatch_file(struct dirwatch *w, const char *path)
 {
-	char target[PATH_MAX], text[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	ssize_t n;
+	char at[PATH_MAX];
 
 	if (w == NULL || add(w, path, FILE_EVENTS, NULL) != ENOENT)
 		return;
-	/* it leads nowhere yet: wait for its target */
-	if ((n = readlink(path, text, sizeof(text) - 1)) <= 0)
-		return;
-	text[n] = '\0';
-	if (text[0] == '/' || slash == NULL)
-		strlcpy(target, text, sizeof(target));
-	else if (snprintf(target, sizeof(target), "%.*s/%s", (int)(slash - path), path, text) >=
-	    (int)sizeof(target))
-		return;
-	add_ancestor(w, target);
+	/* it leads nowhere yet: wait for each step of the way */
+	strlcpy(at, path, sizeof(at));
+	for (int i = 0; i < LINKS_MAX && follow(at); i++)
+		add_ancestor(w, at);
 }
 
 void

@@ -402,20 +402,14 @@ go_on(struct identity_query *q, const char *why)
 	done(arg);
 }
 
-static void
-query_due(void *arg)
+/* Take what has come.  Returns the number of answers, or -1 at the end of the stream. */
+static int
+take_answers(struct identity_query *q)
 {
-	go_on(arg, "the name service did not answer in time");
-}
-
-static void
-query_ready(void *arg, uint32_t events)
-{
-	struct identity_query *q = arg;
 	size_t used = 0, n;
 	ssize_t got;
+	int taken = 0;
 
-	(void)events;
 	if (q->room - q->len < 65536) {
 		q->room = q->len + 131072;
 		q->buf = realloc(q->buf, q->room);
@@ -423,18 +417,46 @@ query_ready(void *arg, uint32_t events)
 	}
 	got = read(q->fd, q->buf + q->len, q->room - q->len);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
-		go_on(q, "the look-up process ended early");
-		return;
-	}
+		return 0;
+	if (got <= 0)
+		return -1;
 	q->len += (size_t)got;
 	while ((n = answer_size(q->buf + used, q->len - used)) > 0) {
 		take_answer(q->table, q->buf + used);
 		used += n;
+		taken++;
 	}
 	memmove(q->buf, q->buf + used, q->len - used);
 	q->len -= used;
+	return taken;
+}
+
+static void query_due(void *arg);
+
+/* The time is for one name: each answer starts it anew. */
+static void
+query_ready(void *arg, uint32_t events)
+{
+	struct identity_query *q = arg;
+	int taken = take_answers(q);
+
+	(void)events;
+	if (taken > 0)
+		loop_arm(q->loop, &q->timer, loop_now(q->loop) + q->wait_ns, query_due, q);
+	else if (taken < 0)
+		go_on(q, "the look-up process ended early");
+}
+
+static void
+query_due(void *arg)
+{
+	struct identity_query *q = arg;
+
+	/* an answer that nobody has read yet is no hanging name */
+	if (take_answers(q) > 0)
+		loop_arm(q->loop, &q->timer, loop_now(q->loop) + q->wait_ns, query_due, q);
+	else
+		go_on(q, "the name service did not answer in time");
 }
 
 static bool

@@ -144,9 +144,9 @@ own_path(const struct sock *s, const char *path, const struct sock_options *opt,
 		return false;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (fchownat(fd, "", opt->owner != (uid_t)-1 ? opt->owner : geteuid(),
-		opt->group != (gid_t)-1 ? opt->group : getegid(), AT_EMPTY_PATH) < 0 ||
-	    chmod(link, opt->mode) < 0) {
+	if (fchownat(fd, "", opt->owner != (uid_t)-1 ? opt->owner : s->uid,
+		opt->group != (gid_t)-1 ? opt->group : s->gid, AT_EMPTY_PATH) < 0 ||
+	    ((st.st_mode & 0777) != opt->mode && chmod(link, opt->mode) < 0)) {
 		explain(SOCK_ERROR, why, "mode or owner");
 		fd_close(&fd);
 		return false;
@@ -176,6 +176,8 @@ bind_unix(struct sock *s, const struct addr *a, const struct sock_options *opt, 
 		return explain(SOCK_ERROR, why, "lstat");
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
+	s->uid = st.st_uid;
+	s->gid = st.st_gid;
 	if ((opt->owner != (uid_t)-1 || opt->group != (gid_t)-1) &&
 	    !own_path(s, a->u.un.sun_path, opt, why))
 		return SOCK_ERROR;

@@ -34,6 +34,8 @@ struct sock {
 	struct addr bound;	/* with the kernel's port */
 	dev_t dev;		/* the unix path's inode, so that only our own is ever removed */
 	ino_t ino;
+	uid_t uid;		/* and its owner as it was born, for when none is configured */
+	gid_t gid;
 };
 
 /*
@@ -46,7 +48,7 @@ enum sock_outcome sock_listen(const struct endpoint_key *key, const struct sock_
 
 /*
  * Apply options to an open listener, as far as they can change: all but free_bind.  An owner or group
- * that is not set is berthd's own again.
+ * that is not set is the one that the path was born with.
  */
 bool sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why);
