@@ -10,7 +10,7 @@ cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $(
 	local where before
 	where=$(at one)
 	# the first free number is the limit
-	prlimit -p "$DPID" --nofile="$(($(ls "/proc/$DPID/fd" | sort -n | tail -1) + 1)):"
+	no_fd_left
 	open_session s "$where"
 	say s hello
 	wait_log '^shortage error="Too many open files"'
@@ -30,7 +30,7 @@ cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $(
 	echo_service one
 	start_berthd
 	local before i
-	prlimit -p "$DPID" --nofile="$(($(ls "/proc/$DPID/fd" | sort -n | tail -1) + 1)):"
+	no_fd_left
 	for i in 1 2 3; do
 		run ctl list
 		assert_success

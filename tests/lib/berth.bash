@@ -263,6 +263,15 @@ own_fds() {
 mark_fds() { BASE_FDS=''; [[ ! -S $CONTROL ]] || BASE_FDS=$(own_fds) || BASE_FDS=''; }
 fds_are_back() { (($(own_fds) <= BASE_FDS && $(pipes) <= 2 * PIPES_KEPT)); }
 
+# no_fd_left: from now on berthd gets no fd.  A control client that it has not let go yet would leave it one.
+no_control_clients() { [[ -z $(ss -Hx state established src "$CONTROL") ]]; }
+no_fd_left() {
+	local free=0
+	wait_until 5 no_control_clients
+	while [[ -e /proc/$DPID/fd/$free ]]; do ((++free)); done
+	prlimit -p "$DPID" --nofile="$free:"
+}
+
 # Processes that were started as handlers of this test
 handlers_left() {
 	local f p
