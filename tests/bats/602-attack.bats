@@ -41,6 +41,23 @@ log_live() { echo $(($(log_count '^start ') - $(log_count '^exit '))); }
 # only pids that run under the test's own user id
 pkill_user() { ps -u "$1" -o pid= | xargs -r kill -KILL; }
 
+@test "a half-made child that its user holds, traces and kills: berthd lives and serves" {
+	requires root
+	local user=61235 attacked
+	[[ -z $(ps -u $user -o pid=) ]] || cannot_run "uid $user is in use"
+	service victim "{\"listen\": \"tcp:127.0.0.1:0\", \"exec\": [\"/bin/sleep\", \"1\"], \"user\": $user, \"limits\": {\"connections\": null}, \"log\": {\"connections\": false}}"
+	echo_service good
+	start_berthd
+	attacked=$(at victim)
+	install -m 0755 "$PEERS/seizer" "$T/seizer"
+	run timeout 30 setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=-all "$T/seizer" "$DPID" "$attacked" 5
+	assert_success
+	assert_output --regexp '^held [0-9]+ seized [0-9]+$'
+	run ask good hello
+	assert_output hello
+	wait_until 15 active_is victim 0
+}
+
 # Whoever executes FILE hangs in execve until this ends: a fanotify(7) listener that never answers
 hang_exec() {
 	background python3 -c '
