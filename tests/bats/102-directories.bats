@@ -88,6 +88,18 @@ load ../lib/berth
 	wait_until 5 service_is absolute '.state == "open"'
 }
 
+@test "a chain of dangling symlinks is noticed when its last target appears" {
+	mkdir "$T/one" "$T/two"
+	ln -s "$T/one/a" "$SERVICES/x.json"
+	ln -s ../two/b "$T/one/a"
+	start_berthd
+	service_is x '.state == "invalid"'
+	echo '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}' >"$T/two/b"
+	wait_until 5 service_is x '.state == "open"'
+	run ask x hello
+	assert_output hello
+}
+
 @test "a target of a symlink with a mode that is refused is noticed when it is repaired" {
 	requires root
 	echo '{"listen": "tcp:127.0.0.1:0", "exec": ["/bin/cat"]}' >"$T/target.json"

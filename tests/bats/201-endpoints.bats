@@ -157,6 +157,21 @@ where='echo "$PROTO $TCPLOCALIP $TCPREMOTEIP $UNIXLOCALPATH"'
 	assert_output hello
 }
 
+@test "a unix path without a group of its own keeps that of its setgid directory over a reload" {
+	requires root
+	mkdir "$T/d"
+	chgrp daemon "$T/d"
+	chmod 2775 "$T/d"
+	echo_service sock "{\"listen\": \"unix:$T/d/sock\"}"
+	start_berthd
+	local born
+	born=$(stat -c '%a %U %G %i' "$T/d/sock")
+	assert_regex "$born" '^660 root daemon '
+	jq '.description = "changed"' "$SERVICES/sock.json" >"$T/new" && mv "$T/new" "$SERVICES/sock.json"
+	wait_log '^reload .*changed=1'
+	assert_equal "$(stat -c '%a %U %G %i' "$T/d/sock")" "$born"
+}
+
 @test "an abstract unix socket" {
 	sh_service abstract 'echo $UNIXLOCALPATH' "{\"listen\": \"unix:@berth-$$-$RANDOM\"}"
 	start_berthd

@@ -159,6 +159,31 @@ end_tracer() { kill -KILL "${JOBS[-1]}"; wait "${JOBS[-1]}" || :; }
 	wait_until 2 active_is x 0
 }
 
+@test "a killed handler whose zombie a tracer holds does not keep a stopping berthd" {
+	requires root
+	requires program python3
+	conf '{"stop_grace": "1s"}'
+	sh_service x 'trap "" TERM; echo ready; while :; do sleep 0.05; done' '{"timeouts": {"stop": "1s"}}'
+	start_berthd
+	local early late
+	open_session early "$(at x)"
+	heard early ready
+	early=$(pid_of x)
+	trace "$early"
+	open_session late "$(at x)"
+	heard late ready
+	late=$(connections 'max_by(.connection).pid' x)
+	trace "$late"
+	# one by somebody else, before; the other by berthd, while it stops
+	kill -KILL "$early"
+	wait_until 5 is_zombie "$early"
+	stop_berthd
+	is_zombie "$early"
+	is_zombie "$late"
+	wait_log "^exit service=x .*pid=$early cause=stop signal=KILL"
+	wait_log "^exit service=x .*pid=$late cause=stop signal=KILL"
+}
+
 @test "a handler that kills its group, and all of its user, harms nobody else" {
 	requires root
 	sh_service bomb 'kill -9 0; kill -9 -1' '{"user": 61113}'

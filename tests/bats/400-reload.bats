@@ -278,3 +278,51 @@ inode_of() { ss -Htlne "sport = :$(port_of "$1")" | grep -o 'ino:[0-9]*' | sort;
 	run ask b
 	assert_output 1
 }
+
+# slow_file FILE: from now on it takes 60 ms to open it, by a fanotify(7) listener; a line in $T/slow for each time
+slow_file() {
+	background python3 -c '
+import ctypes, os, struct, sys, time
+c = ctypes.CDLL(None, use_errno=True)
+f = c.fanotify_init(0x4 | 0x1, os.O_RDONLY)
+# FAN_MARK_ADD, FAN_OPEN_PERM
+if f < 0 or c.fanotify_mark(f, 1, ctypes.c_uint64(0x10000), -100, sys.argv[1].encode()) < 0: sys.exit(1)
+print("marked", flush=True)
+while True:
+    fd, pid = struct.unpack("ii", os.read(f, 24)[16:])
+    time.sleep(0.06)
+    print("opened by", pid, flush=True)
+    os.write(f, struct.pack("iI", fd, 1))	# FAN_ALLOW
+    os.close(fd)' "$1" >"$T/slow"
+	wait_until 5 eval '[[ -s $T/slow ]] || gone '"$!"
+	[[ -s $T/slow ]] || cannot_run "needs fanotify permission events"
+}
+
+@test "each name has its own time: many slow ones are found after one that hangs" {
+	requires root
+	requires program unshare mount python3
+	local i count=40
+	# as above: the first name that is asked for is that of a port, and hangs
+	mkfifo "$T/hang"
+	cp /etc/passwd "$T/passwd"
+	echo_service a '{"listen": "tcp:127.0.0.1:finger"}'
+	for ((i = 0; i < count; i++)); do
+		echo "berth-slow$i:x:$((61300 + i)):61300::/:/bin/sh" >>"$T/passwd"
+		sh_service "slow$i" 'id -u' "{\"user\": \"berth-slow$i\"}"
+	done
+	slow_file "$T/passwd"
+	PREFIX=(unshare -m sh -c 'mount --make-rprivate / && mount --bind "$0/hang" /etc/services &&
+	    mount --bind "$0/passwd" /etc/passwd && exec "$@"' "$T")
+	start_berthd_unready
+	# all of it is one run: 5 s for the one, 60 ms for each of the others
+	wait_until 30 ready_or_dead
+	run services '[.[] | select(.state == "open")] | length'
+	assert_output $count
+	service_is a '.state == "invalid" and (.errors | length) > 0'
+	# nor did any of them fail at first
+	run log_count '^invalid service=slow'
+	assert_output 0
+	(($(grep -c opened "$T/slow") >= count))
+	run ask slow7
+	assert_output 61307
+}
