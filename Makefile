@@ -39,6 +39,10 @@ $(B)/fuzz/%: tests/fuzz/%.c $(call obj,$(PURE))
 $(B)/tests/%: tests/peers/%.c $(wildcard tests/peers/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(filter-out -fsanitize%,$(CFLAGS_ALL)) $(LDFLAGS_ALL) -o $@ $< $(LIBS)
+# looks with berthd's own eyes
+$(B)/tests/waitlook: $(call obj,tests/peers/waitlook.c $(SYS) $(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
