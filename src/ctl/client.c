@@ -157,9 +157,23 @@ client_receive(struct client *c, struct wire_reply *r)
 	return EX_UNAVAILABLE;
 }
 
-/* Say what an error reply means; the exit status. */
+/* Say which parameter the daemon does not take; the exit status. */
 static int
-explain(const struct client *c, const struct wire_reply *r)
+explain_parameter(const struct wire_reply *r, const json_t *parameters)
+{
+	const char *key = ctl_string(r->parameters, "parameter");
+	const char *value = ctl_string(parameters, key);
+
+	if (value[0] == '\0')
+		ctl_complain("%s: refused by the daemon", key);
+	else
+		ctl_complain("%s: no %s that the daemon takes", value, key);
+	return EX_USAGE;
+}
+
+/* Say what an error reply to a call with these parameters means; the exit status. */
+static int
+explain(const struct client *c, const struct wire_reply *r, const json_t *parameters)
 {
 	const char *name = strrchr(r->error, '.');
 
@@ -179,9 +193,8 @@ explain(const struct client *c, const struct wire_reply *r)
 		return EX_UNAVAILABLE;
 	}
 	if (strcmp(name, "InvalidParameter") == 0)
-		ctl_complain("%s: refused by the daemon", ctl_string(r->parameters, "parameter"));
-	else
-		ctl_complain("%s: the daemon answers: %s", c->path, r->error);
+		return explain_parameter(r, parameters);
+	ctl_complain("%s: the daemon answers: %s", c->path, r->error);
 	return CTL_NO;
 }
 
@@ -201,7 +214,7 @@ client_call(const char *path, const char *method, json_t *parameters, json_t **a
 	if (status == 0)
 		status = client_receive(&c, &r);
 	if (status == 0 && r.error != NULL)
-		status = explain(&c, &r);
+		status = explain(&c, &r, parameters);
 	else if (status == 0)
 		*answer = json_incref(r.parameters);
 	wire_reply_fini(&r);

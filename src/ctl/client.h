@@ -35,8 +35,8 @@ int client_receive(struct client *c, struct wire_reply *r);
 /*
  * One call to io.berth.Control on a connection of its own.  method: "List"; parameters: taken
  * over, NULL for none.  0: *answer are the parameters of a good reply, a new reference.  An error
- * reply is explained: 1 for no such service, EX_NOPERM, EX_UNAVAILABLE for what this daemon does
- * not know.
+ * reply is explained: 1 for no such service, EX_USAGE for a parameter that is none, EX_NOPERM,
+ * EX_UNAVAILABLE for what this daemon does not know.
  */
 int client_call(const char *path, const char *method, json_t *parameters, json_t **answer);
 

@@ -19,6 +19,7 @@
 #define CTL_NO 1		/* the answer is no: a bad file, no such service */
 
 struct ctl_command;
+struct option;			/* getopt.h */
 
 struct ctl {
 	const struct ctl_command *command;
@@ -36,26 +37,36 @@ struct ctl_command {
 	ctl_run *run;
 };
 
-ctl_run ctl_check, ctl_list, ctl_connections, ctl_show, ctl_reload, ctl_schema, ctl_help;
+ctl_run ctl_check, ctl_list, ctl_show, ctl_connections, ctl_explain, ctl_penalties, ctl_reload,
+    ctl_schema, ctl_help;
 
 /* ---- main.c ---- */
 
 /*
- * The next option of a command, as getopt(3) returns it (optarg, optind): a letter of `letters`, or
- * -1 when there are none left.  --json, --control and --help, which every command has, are taken
- * here.  A wrong option, and --help, end the program.
+ * The next option of a command, as getopt_long(3) returns it (optarg, optind): a letter of
+ * `letters`, the val of one of `words` (a letter, but not C, J or h), or -1 when there are none
+ * left.  words: the long options of this command, ended by a zero one; NULL: none.  --json,
+ * --control and --help, which every command has, are taken here.  A wrong option, and --help, end
+ * the program.
  */
-int ctl_option(struct ctl *c, int argc, char **argv, const char *letters);
+int ctl_option(struct ctl *c, int argc, char **argv, const char *letters,
+    const struct option *words);
 
-/* No options of its own, and between least and most arguments, which begin at argv[optind]. */
+/* After the last option: between least and most arguments, which begin at argv[optind]. */
+void ctl_count(const struct ctl *c, int argc, char **argv, int least, int most);
+
+/* The same for a command without options of its own. */
 void ctl_arguments(struct ctl *c, int argc, char **argv, int least, int most);
 
 /* "berthctl: COMMAND: ...", how the command is used, exit status 64. */
 void ctl_usage(const struct ctl *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
-/* {"service": NAME} for a call; a name that cannot be sent is wrong usage.  New reference. */
-json_t *ctl_service_parameter(const struct ctl *c, const char *name);
+/*
+ * Add a string to the parameters of a call, which are made when they are NULL, and return them.
+ * value NULL: nothing is added.  A value that cannot be sent is wrong usage.
+ */
+json_t *ctl_parameter(const struct ctl *c, json_t *parameters, const char *key, const char *value);
 
 /* ---- print.c ---- */
 
@@ -79,8 +90,18 @@ const char *ctl_string(const json_t *object, const char *key);
 /* A whole number of an object; 0 when it is absent or none. */
 long long ctl_number(const json_t *object, const char *key);
 
+/* For a cell that would be empty: "-". */
+const char *ctl_or_dash(const char *text);
+
+/*
+ * How long, in at most eight characters without a space: "0.2ms", "40ms", "4.2s", "42s", "3min20s",
+ * "42min", "2h5min", "4d1h".  Below 0 is 0.  Returns buf.
+ */
+#define CTL_DURATION_MAX 24
+const char *ctl_duration(double seconds, char *buf, size_t size);
+
 /* Columns as wide as their widest cell.  Starts as {0}. */
-#define CTL_COLUMNS 8
+#define CTL_COLUMNS 10
 
 struct ctl_table {
 	struct ctl_row {

@@ -1,16 +1,10 @@
-/* berthctl list, berthctl connections: what there is */
+/* berthctl list: services and their endpoints */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../sys/paths.h"
 #include "ctl.h"
-
-static const char *
-or_dash(const char *text)
-{
-	return text[0] == '\0' ? "-" : text;
-}
 
 static void
 list_notes(struct ctl_table *t, const json_t *service)
@@ -48,7 +42,7 @@ list_service(struct ctl_table *t, const json_t *service)
 		    strcmp(ctl_string(e, "state"), "waiting") == 0;
 
 		ctl_table_row(t, name, waits ? "waiting" : state, load,
-		    or_dash(ctl_string(e, "endpoint")), or_dash(ctl_string(e, "address")), NULL);
+		    ctl_or_dash(ctl_string(e, "endpoint")), ctl_or_dash(ctl_string(e, "address")), NULL);
 	}
 	if (json_array_size(endpoints) == 0)
 		ctl_table_row(t, name, state, load, "-", "-", NULL);
@@ -86,66 +80,6 @@ ctl_list(struct ctl *c, int argc, char **argv)
 		ctl_table_row(&t, "SERVICE", "STATE", "ACTIVE/LIMIT", "ENDPOINT", "ADDRESS", NULL);
 		json_array_foreach(services, i, s)
 			list_service(&t, s);
-		ctl_table_print(&t);
-	}
-	json_decref(answer);
-	return 0;
-}
-
-/* How long, in two units at most: "0.4s", "3min 20s", "2h 5min", "4d 1h". */
-static const char *
-age_text(double seconds, char *buf, size_t size)
-{
-	long long s = (long long)seconds;
-
-	if (s < 60)
-		(void)snprintf(buf, size, "%.1fs", seconds);
-	else if (s < 3600)
-		(void)snprintf(buf, size, "%lldmin %llds", s / 60, s % 60);
-	else if (s < 86400)
-		(void)snprintf(buf, size, "%lldh %lldmin", s / 3600, s / 60 % 60);
-	else
-		(void)snprintf(buf, size, "%lldd %lldh", s / 86400, s / 3600 % 24);
-	return buf;
-}
-
-static void
-list_connection(struct ctl_table *t, const json_t *v)
-{
-	char connection[32], pid[32], age[48];
-
-	(void)snprintf(connection, sizeof(connection), "%lld", ctl_number(v, "connection"));
-	(void)snprintf(pid, sizeof(pid), "%lld", ctl_number(v, "pid"));
-	ctl_table_row(t, connection, ctl_string(v, "service"), pid, or_dash(ctl_string(v, "peer")),
-	    or_dash(ctl_string(v, "local")),
-	    age_text(json_number_value(json_object_get(v, "started")), age, sizeof(age)),
-	    or_dash(ctl_string(v, "state")), NULL);
-}
-
-int
-ctl_connections(struct ctl *c, int argc, char **argv)
-{
-	struct ctl_table t = { 0 };
-	const json_t *connections, *v;
-	json_t *answer;
-	size_t i;
-	int status;
-
-	ctl_arguments(c, argc, argv, 0, 1);
-	status = client_call(c->control, "Connections",
-	    argv[optind] == NULL ? NULL : ctl_service_parameter(c, argv[optind]), &answer);
-	if (status != 0)
-		return status;
-	connections = json_object_get(answer, "connections");
-	if (c->json) {
-		ctl_print_json(answer);
-	} else if (json_array_size(connections) == 0) {
-		(void)puts("no connections");
-	} else {
-		ctl_table_row(&t, "CONNECTION", "SERVICE", "PID", "PEER", "LOCAL", "AGE", "STATE",
-		    NULL);
-		json_array_foreach(connections, i, v)
-			list_connection(&t, v);
 		ctl_table_print(&t);
 	}
 	json_decref(answer);

@@ -14,8 +14,14 @@ static const struct ctl_command commands[] = {
 	{ "check", "[-c FILE] [-s DIR]... [FILE|DIR]...",
 	    "read configuration files and tell what is wrong", ctl_check },
 	{ "list", "", "services, their endpoints and state", ctl_list },
-	{ "show", "SERVICE", "the configuration in force, and where each value came from", ctl_show },
-	{ "connections", "[SERVICE]", "live handlers", ctl_connections },
+	{ "show", "SERVICE", "state and configuration of a service, and where each value came from",
+	    ctl_show },
+	{ "connections", "[--exact] [SERVICE]", "live handlers, and what each of them does",
+	    ctl_connections },
+	{ "explain", "SERVICE --peer ADDR", "what a connection of this client would get now, and why",
+	    ctl_explain },
+	{ "penalties", "[--forgive PREFIX|all] [SERVICE]",
+	    "sources whose connections ended badly; forgive them", ctl_penalties },
 	{ "reload", "", "read the configuration again, and wait until it is in force", ctl_reload },
 	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
 	    ctl_schema },
@@ -24,12 +30,14 @@ static const struct ctl_command commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static const struct option long_options[] = {
+static const struct option common_options[] = {
 	{ "control", required_argument, NULL, 'C' },
 	{ "json", no_argument, NULL, 'J' },
 	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
 };
+
+#define COMMON_OPTIONS (sizeof(common_options) / sizeof(common_options[0]))
+#define OPTIONS_MAX 8
 
 static void
 print_usage(FILE *to)
@@ -94,16 +102,32 @@ bad_option(char **argv)
 	return argv[optind - 1];
 }
 
-int
-ctl_option(struct ctl *c, int argc, char **argv, const char *letters)
+/* The long options that every command has, then those of this one. */
+static void
+gather_words(struct option all[OPTIONS_MAX], const struct option *words)
 {
-	char all[32];
+	size_t n = COMMON_OPTIONS;
+
+	memcpy(all, common_options, sizeof(common_options));
+	for (; words != NULL && words->name != NULL; words++) {
+		assert(n + 1 < OPTIONS_MAX);
+		all[n++] = *words;
+	}
+	all[n] = (struct option){ 0 };
+}
+
+int
+ctl_option(struct ctl *c, int argc, char **argv, const char *letters, const struct option *words)
+{
+	struct option all_words[OPTIONS_MAX];
+	char all_letters[32];
 	int o;
 
-	(void)snprintf(all, sizeof(all), "%s:h%s", letters[0] == '+' ? "+" : "",
+	(void)snprintf(all_letters, sizeof(all_letters), "%s:h%s", letters[0] == '+' ? "+" : "",
 	    letters + (letters[0] == '+'));
+	gather_words(all_words, words);
 	opterr = 0;
-	while ((o = getopt_long(argc, argv, all, long_options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, all_letters, all_words, NULL)) != -1) {
 		switch (o) {
 		case 'C':
 			c->control = optarg;
@@ -125,22 +149,30 @@ ctl_option(struct ctl *c, int argc, char **argv, const char *letters)
 }
 
 void
-ctl_arguments(struct ctl *c, int argc, char **argv, int least, int most)
+ctl_count(const struct ctl *c, int argc, char **argv, int least, int most)
 {
-	(void)ctl_option(c, argc, argv, "");
 	if (argc - optind < least)
 		ctl_usage(c, "an argument is missing");
 	if (argc - optind > most)
 		ctl_usage(c, "%s: one argument too many", argv[optind + most]);
 }
 
-json_t *
-ctl_service_parameter(const struct ctl *c, const char *name)
+void
+ctl_arguments(struct ctl *c, int argc, char **argv, int least, int most)
 {
-	json_t *parameters = json_pack("{s:s}", "service", name);
+	(void)ctl_option(c, argc, argv, "", NULL);
+	ctl_count(c, argc, argv, least, most);
+}
 
+json_t *
+ctl_parameter(const struct ctl *c, json_t *parameters, const char *key, const char *value)
+{
+	if (value == NULL)
+		return parameters;
 	if (parameters == NULL)
-		ctl_usage(c, "%s: not the name of a service: invalid UTF-8", name);
+		parameters = json_object();
+	if (json_object_set_new(parameters, key, json_string(value)) != 0)
+		ctl_usage(c, "%s: not a %s: invalid UTF-8", value, key);
 	return parameters;
 }
 
@@ -235,7 +267,7 @@ main(int argc, char **argv)
 	int status;
 
 	(void)signal(SIGPIPE, SIG_DFL);
-	(void)ctl_option(&c, argc, argv, "+");
+	(void)ctl_option(&c, argc, argv, "+", NULL);
 	if (argv[optind] == NULL) {
 		print_usage(stderr);
 		return EX_USAGE;

@@ -91,6 +91,7 @@ static void
 take_version(struct pool_service *ps, struct service *s, bool fresh, json_t *report)
 {
 	bool was_there = ps->service != NULL && !ps->removed;
+	struct service *before = ps->service;
 
 	if (was_there && spec_equal(ps->service, s)) {
 		/* the same in effect: keep the object that handlers share */
@@ -104,33 +105,61 @@ take_version(struct pool_service *ps, struct service *s, bool fresh, json_t *rep
 			spec_changes(ps->service, s)));
 	else
 		apply_report(report, "added", ps->name);
-	spec_release(ps->service);
 	ps->service = spec_hold(s);
 	ps->rebuild = true;
+	ps->removed = false;
 	pool_reset_throttle(ps);
-	pool_touch(ps);
+	pool_fit(ps, before);
+	spec_release(before);
+}
+
+/*
+ * What is reserved so far, with the service of this file: the new version, unless its reserve does not fit (then NULL,
+ * and errors says so); then the one before, as far as that fits.
+ */
+static struct service *
+book(struct pool_service *ps, const struct scan_file *f, uint64_t *reserved,
+    struct diag_list *errors)
+{
+	struct service *s = f->service;
+	struct diag_list unsaid = { 0 };
+
+	for (size_t i = 0; i < f->errors.count; i++)
+		diag_list_add(errors, "%s", f->errors.text[i]);
+	ps->overbooked = false;
+	if (s != NULL && spec_check_reserve(s, f->path, reserved, ps->pool->limit, errors))
+		return s;
+	if (ps->service != NULL && !ps->removed)
+		ps->overbooked = !spec_check_reserve(ps->service, f->path, reserved,
+		    ps->pool->limit, &unsaid);
+	diag_list_free(&unsaid);
+	return NULL;
 }
 
 static bool
 take_file(struct pool *p, const struct scan_file *f, const struct lookup_table *answers,
-    json_t *report)
+    uint64_t *reserved, json_t *report)
 {
 	struct pool_service *ps = pool_add(p, f->name);
+	struct diag_list errors = { 0 };
+	struct service *s = book(ps, f, reserved, &errors);
 	bool news;
 
 	ps->seen = true;
 	free(ps->file);
 	ps->file = strdup(f->path);
 	assert(ps->file != NULL);
-	news = take_errors(ps, &f->errors, report);
-	if (f->service != NULL)
-		take_version(ps, f->service, f->fresh, report);
+	news = take_errors(ps, &errors, report);
+	diag_list_free(&errors);
+	if (s != NULL)
+		take_version(ps, s, f->fresh, report);
 	else if (ps->removed && ps->service != NULL) {
 		/* its handlers live on, but what was removed does not come back by a bad file */
 		spec_release(ps->service);
 		ps->service = NULL;
 	}
 	ps->removed = false;
+	pool_fit(ps, ps->service);
 	take_warnings(ps, answers);
 	return news;
 }
@@ -147,7 +176,7 @@ take_removal(struct pool_service *ps, json_t *report)
 	free(ps->file);
 	ps->file = NULL;
 	take_errors(ps, &none, report);
-	pool_touch(ps);
+	pool_fit(ps, ps->service);
 }
 
 static bool
@@ -155,12 +184,13 @@ take_files(struct pool *p, const struct scan *scan, const struct lookup_table *a
     json_t *report)
 {
 	struct pool_service *ps;
+	uint64_t reserved = 0;
 	bool news = false;
 
 	TAILQ_FOREACH(ps, &p->services, next)
 		ps->seen = ps->rebuild = false;
 	for (size_t i = 0; i < scan->count; i++)
-		news = take_file(p, &scan->file[i], answers, report) || news;
+		news = take_file(p, &scan->file[i], answers, &reserved, report) || news;
 	TAILQ_FOREACH(ps, &p->services, next) {
 		if (!ps->seen)
 			take_removal(ps, report);
@@ -377,6 +407,21 @@ apply_free(struct apply *a)
 	free(a->open);
 }
 
+/* How many sockets the files ask for. */
+static uint32_t
+count_sockets(const struct scan *scan)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < scan->count; i++) {
+		const struct service *s = scan->file[i].service;
+
+		for (size_t j = 0; s != NULL && s->enabled && j < s->nlisten; j++)
+			n += (uint32_t)endpoint_count(&s->listen[j]);
+	}
+	return n;
+}
+
 bool
 apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
     json_t *report)
@@ -385,6 +430,7 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 	bool news;
 	int ret;
 
+	pool_compute_limit(p, count_sockets(scan), full);
 	news = take_files(p, scan, answers, full, report);
 	gather(&a, p);
 	ret = plan_make(a.have, a.nhave, a.want, a.nwant, a.used);

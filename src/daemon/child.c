@@ -13,9 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../pure/deadline.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
 #include "../sys/procs.h"
+#include "../sys/sockdiag.h"
+#include "admission.h"
+#include "evict.h"
+#include "judge.h"
+#include "survey.h"
 
 #define MS 1000000LL
 #define WAIT_NS (50 * MS)	/* for the outcome of a spawn */
@@ -23,11 +29,12 @@
 #define HELD_KILL_NS (5000 * MS)
 #define SWEEP_NS (20 * MS)
 #define REAP_AGAIN_NS (50 * MS)
-#define SOURCE_IPV4 32
-#define SOURCE_IPV6 64
+#define EVICTED_TERM_NS (100 * MS)
+#define EVICTED_KILL_NS (900 * MS)
 
 static const char *const cause_words[] = {
-	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_STOP] = "stop",
+	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_IDLE] = "idle",
+	[CHILD_FIRST_BYTE] = "first-byte", [CHILD_EVICTED] = "evicted", [CHILD_STOP] = "stop",
 };
 
 static void child_ready(void *arg, uint32_t events);
@@ -43,6 +50,14 @@ child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size)
 	else
 		snprintf(buf, size, "uid:%u", (unsigned)uid);
 	return buf;
+}
+
+const char *
+child_peer_host(const struct addr *peer, uid_t uid, char *buf, size_t size)
+{
+	if (peer->u.sa.sa_family == AF_UNIX)
+		return child_peer_text(peer, uid, buf, size);
+	return addr_host(peer, buf, size);
 }
 
 /* ---- log lines ---- */
@@ -174,7 +189,13 @@ child_free(struct child *c)
 	struct pool_service *ps = c->service;
 
 	assert(c->job == NULL);
+	if (c->state == CHILD_FAILED)
+		ps->count.failed++;
+	peers_release(c->history);
+	survey_forget(ps->pool, c);
+	evict_gone(c);
 	loop_disarm(&c->timer);
+	loop_disarm(&c->watch);
 	loop_disarm(&c->lived);
 	loop_drop(c->source);
 	fd_close(&c->pidfd);
@@ -185,11 +206,10 @@ child_free(struct child *c)
 	free(c);
 }
 
-/* Who its client counts as: an IPv4 address, an IPv6 /64, a uid. */
-static struct source
-source_of_child(const struct child *c)
+static struct admission_client
+client_of(const struct child *c)
 {
-	return source_of(&c->peer, c->peer_uid, SOURCE_IPV4, SOURCE_IPV6);
+	return (struct admission_client){ .peer = &c->peer, .uid = c->peer_uid };
 }
 
 static void
@@ -217,7 +237,8 @@ note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, c
 	struct pool_service *ps = c->service;
 	bool watched = throttle_watches(&ps->throttle);
 	int64_t young = loop_now(ps->pool->loop) - THROTTLE_LIVED_NS;
-	struct source source = source_of_child(c);
+	struct admission_client who = client_of(c);
+	struct source source = admission_source(ps->service != NULL ? ps->service : c->version, &who);
 	struct child *o;
 
 	pool_note_end(ps, end, status, lived_ns, &source, what);
@@ -259,12 +280,29 @@ not_yet(struct child *c)
 	loop_arm(loop, &c->lived, loop_now(loop) + REAP_AGAIN_NS, reap_again, c);
 }
 
+/* What its end costs its source. */
+static int64_t
+penalty_of(const struct child *c, const siginfo_t *si)
+{
+	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
+
+	if (c->cause == CHILD_FIRST_BYTE)
+		return s->penalties.first_byte_ns;
+	if (c->cause != CHILD_EXIT || c->state != CHILD_RUNNING)
+		return 0;
+	if (si->si_code != CLD_EXITED)
+		return s->penalties.signal_ns;
+	return s->penalties.exit_ns != NULL ? s->penalties.exit_ns[si->si_status & 0xff] : 0;
+}
+
 static void
 note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 {
+	struct admission_client who = client_of(c);
 	char what[64], sig[16];
 
-	if (c->state != CHILD_RUNNING) {
+	admission_penalise(c->service, c->history, &who, penalty_of(c, si));
+	if (c->state != CHILD_RUNNING || c->cause != CHILD_EXIT) {
 		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
 	} else if (si->si_code == CLD_EXITED) {
 		snprintf(what, sizeof(what), "exit status %d", si->si_status);
@@ -282,7 +320,8 @@ reap(struct child *c)
 {
 	int64_t now = loop_now(c->service->pool->loop);
 	int64_t lived = (c->ended_ns != 0 ? c->ended_ns : now) - c->started_ns;
-	bool leave = c->service->pool->draining && c->state == CHILD_KILLED;
+	bool leave = c->service->pool->draining &&
+	    (c->state == CHILD_KILLED || c->state == CHILD_FAILED);
 	siginfo_t si = { 0 };
 
 	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) == 0 &&
@@ -298,6 +337,7 @@ reap(struct child *c)
 	if (c->state != CHILD_FAILED) {
 		log_exit(c, &si, lived);
 		c->service->count.ended++;
+		histogram_add(&c->service->count.lifetime, lived);
 		note_exit(c, &si, lived);
 	}
 	child_free(c);
@@ -348,6 +388,7 @@ void
 child_end(struct child *c, enum child_cause cause)
 {
 	struct loop *loop = c->service->pool->loop;
+	int64_t stop_ns = EVICTED_KILL_NS;
 
 	if (c->state == CHILD_HELD) {
 		child_kill(c);
@@ -355,18 +396,76 @@ child_end(struct child *c, enum child_cause cause)
 	}
 	if (c->state != CHILD_RUNNING)
 		return;
-	c->cause = cause;
+	/* an evicted one is that, whoever ends it */
+	if (c->cause != CHILD_EVICTED) {
+		c->cause = cause;
+		stop_ns = c->version->timeouts.stop_ns;
+	}
 	signal_group(c, SIGTERM);
 	/* a stopped handler gets the TERM only when it goes on */
 	signal_group(c, SIGCONT);
 	c->state = CHILD_ENDING;
-	loop_arm(loop, &c->timer, loop_now(loop) + c->version->timeouts.stop_ns, stop_due, c);
+	loop_disarm(&c->watch);
+	loop_arm(loop, &c->timer, loop_now(loop) + stop_ns, stop_due, c);
+}
+
+static void
+evicted_due(void *arg)
+{
+	child_end(arg, CHILD_EVICTED);
+}
+
+void
+child_evicted(struct child *c)
+{
+	struct loop *loop = c->service->pool->loop;
+
+	c->cause = CHILD_EVICTED;
+	c->service->count.evicted++;
+	loop_disarm(&c->watch);
+	loop_arm(loop, &c->timer, loop_now(loop) + EVICTED_TERM_NS, evicted_due, c);
 }
 
 static void
 lifetime_due(void *arg)
 {
 	child_end(arg, CHILD_LIFETIME);
+}
+
+/* ---- timeouts.idle and first_byte ---- */
+
+/* Look when the deadline is due, not before: what has moved since moves it. */
+static void
+watch_due(void *arg)
+{
+	struct child *c = arg;
+	struct loop *loop = c->service->pool->loop;
+	int64_t idle = c->version->timeouts.idle_ns, first = c->version->timeouts.first_byte_ns;
+	struct victim_look look;
+	enum deadline due;
+	int64_t next;
+	char why[64];
+
+	judge_socket(c, &look, why, sizeof(why));
+	due = deadline_check(&look, idle, first, &next);
+	if (due == DEADLINE_FIRST_BYTE)
+		child_end(c, CHILD_FIRST_BYTE);
+	else if (due == DEADLINE_IDLE)
+		child_end(c, CHILD_IDLE);
+	else if (next != 0)
+		loop_arm(loop, &c->watch, loop_now(loop) + next, watch_due, c);
+}
+
+static void
+watch_connection(struct child *c)
+{
+	const struct service *v = c->version;
+	int64_t least = v->timeouts.idle_ns;
+
+	if (least == 0 || (v->timeouts.first_byte_ns != 0 && v->timeouts.first_byte_ns < least))
+		least = v->timeouts.first_byte_ns;
+	if (least != 0)
+		loop_arm(c->service->pool->loop, &c->watch, c->started_ns + least, watch_due, c);
 }
 
 /* ---- leaders whose group may still live ---- */
@@ -463,6 +562,7 @@ now_running(struct child *c)
 	if (c->version->timeouts.lifetime_ns != 0)
 		loop_arm(loop, &c->timer, c->started_ns + c->version->timeouts.lifetime_ns,
 		    lifetime_due, c);
+	watch_connection(c);
 	if (throttle_watches(&ps->throttle))
 		watch_life(c);
 }
@@ -470,7 +570,6 @@ now_running(struct child *c)
 static void
 now_failed(struct child *c, enum spawn_step step, int error, const char *held)
 {
-	struct pool_service *ps = c->service;
 	char text[320], what[384];
 
 	if (held != NULL)
@@ -478,7 +577,6 @@ now_failed(struct child *c, enum spawn_step step, int error, const char *held)
 	else
 		explain(c->version, step, error, text, sizeof(text));
 	log_failure(c, step, text);
-	ps->count.failed++;
 	snprintf(what, sizeof(what), "%s: %s", spawn_step_name(step), text);
 	note_end(c, c->killed_early ? THROTTLE_STOPPED : THROTTLE_NOT_STARTED, 0, 0, what);
 	c->state = CHILD_FAILED;
@@ -513,6 +611,13 @@ settle(struct child *c)
 		now_running(c);
 	else
 		now_failed(c, res.step, res.error, NULL);
+	if (c->killed_early && c->state == CHILD_RUNNING) {
+		/* the KILL that it was sent half-made is on its way */
+		c->state = CHILD_KILLED;
+		c->cause = CHILD_STOP;
+		loop_disarm(&c->timer);
+		loop_disarm(&c->watch);
+	}
 	return true;
 }
 
@@ -569,7 +674,7 @@ child_ready(void *arg, uint32_t events)
 }
 
 static struct child *
-child_new(struct pool_service *ps, const struct addr *peer, const struct addr *local)
+child_new(struct pool_service *ps, const struct arrival *a, const struct addr *local)
 {
 	struct child *c = calloc(1, sizeof(*c));
 
@@ -578,11 +683,13 @@ child_new(struct pool_service *ps, const struct addr *peer, const struct addr *l
 	c->service = ps;
 	c->version = spec_hold(ps->service);
 	c->pidfd = -1;
-	c->peer = *peer;
+	c->peer = a->peer;
 	c->local = *local;
-	c->peer_uid = (uid_t)-1;
+	c->peer_uid = a->uid;
 	c->started_ns = loop_now(ps->pool->loop);
 	c->active = ps->active;
+	c->device = sock_device(a->fd, local, ps->service->socket.bind_to_device[0] != '\0');
+	sockdiag_name(a->fd, &c->cookie, a->peer.u.sa.sa_family == AF_UNIX ? &c->inode : NULL);
 	TAILQ_INSERT_TAIL(&ps->children, c, next);
 	return c;
 }
@@ -605,16 +712,13 @@ child_undo(struct child *c, struct spawn_job *job)
 }
 
 static void
-build(struct child *c, struct spawn_job *job, int fd)
+build(struct child *c, struct spawn_job *job, const struct arrival *a)
 {
-	struct pool *p = c->service->pool;
 	struct launch_connection lc = { .number = c->connection, .active = c->active,
-		.limit = c->version->limits.connections, .peer = &c->peer, .local = &c->local };
+		.limit = c->version->limits.connections, .peer = &c->peer, .local = &c->local,
+		.peer_uid = a->uid, .peer_gid = a->gid, .peer_pid = a->pid };
 
-	if (c->peer.u.sa.sa_family == AF_UNIX &&
-	    sock_credentials(fd, &lc.peer_uid, &lc.peer_gid, &lc.peer_pid))
-		c->peer_uid = lc.peer_uid;
-	launch_build(spawn_launch(job), &p->daemon, c->version, &lc);
+	launch_build(spawn_launch(job), &c->service->pool->daemon, c->version, &lc);
 }
 
 static bool
@@ -662,11 +766,13 @@ adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
 }
 
 enum child_outcome
-child_start(struct pool_service *ps, int fd, const struct addr *peer, const struct addr *local)
+child_start(struct pool_service *ps, const struct arrival *a, const struct addr *local)
 {
 	struct pool *p = ps->pool;
-	struct child *c = child_new(ps, peer, local);
+	struct child *c = child_new(ps, a, local);
 	struct spawn_job *job = spawn_take(p->spawner);
+	int64_t begun = loop_clock();
+	struct admission_client who;
 	struct spawn_result res;
 	int err = -1;
 
@@ -682,8 +788,8 @@ child_start(struct pool_service *ps, int fd, const struct addr *peer, const stru
 			.error = errno, .pidfd = -1 };
 		goto started;
 	}
-	build(c, job, fd);
-	spawn_start(p->spawner, job, fd, err, ps->held > 0 ? 0 : WAIT_NS, &res);
+	build(c, job, a);
+	spawn_start(p->spawner, job, a->fd, err, ps->held > 0 ? 0 : WAIT_NS, &res);
 	fd_close(&err);
 started:
 	if (lacks_resources(&res)) {
@@ -691,9 +797,12 @@ started:
 		goto no_resources;
 	}
 	p->next_connection++;
+	histogram_add(&ps->count.spawn, loop_clock() - begun);
 	throttle_admitted(&ps->throttle);
+	who = client_of(c);
+	c->history = admission_charge(ps, &who);
 	pool_touch(ps);
-	close(fd);
+	close(a->fd);
 	adopt(c, job, &res);
 	return CHILD_STARTED;
 no_resources:
@@ -702,6 +811,24 @@ no_resources:
 	else if (job != NULL)
 		spawn_give(p->spawner, job);
 	return CHILD_NO_RESOURCES;
+}
+
+void
+child_recount_sources(struct pool_service *ps, const struct service *before)
+{
+	const struct service *s = ps->service;
+	struct child *c;
+
+	if (before != NULL && admission_has_history(s) == admission_has_history(before) &&
+	    s->limits.source_prefix.ipv4 == before->limits.source_prefix.ipv4 &&
+	    s->limits.source_prefix.ipv6 == before->limits.source_prefix.ipv6)
+		return;
+	TAILQ_FOREACH(c, &ps->children, next) {
+		struct admission_client who = client_of(c);
+
+		peers_release(c->history);
+		c->history = admission_hold(ps, &who);
+	}
 }
 
 void

@@ -21,7 +21,9 @@ enum child_state {
 };
 
 /* Why a connection ended: `cause=` in its exit line. */
-enum child_cause { CHILD_EXIT, CHILD_LIFETIME, CHILD_STOP };
+enum child_cause {
+	CHILD_EXIT, CHILD_LIFETIME, CHILD_IDLE, CHILD_FIRST_BYTE, CHILD_EVICTED, CHILD_STOP
+};
 
 struct child {
 	TAILQ_ENTRY(child) next;		/* in its service's list */
@@ -38,6 +40,7 @@ struct child {
 	struct loop_source *source;
 	struct errpipe *err;
 	struct loop_timer timer;		/* lifetime, held, then stop */
+	struct loop_timer watch;		/* timeouts.idle and first_byte */
 	struct loop_timer lived;		/* while its service is throttled */
 	uint64_t connection;
 	uint32_t active;			/* for the start line */
@@ -45,23 +48,39 @@ struct child {
 	int64_t ended_ns;			/* of a leader whose group may live on */
 	struct addr peer, local;
 	uid_t peer_uid;
+	struct peer *history;			/* held: its entry in the table of sources; NULL: none */
+	uint64_t cookie;			/* of its connection, for sock_diag(7) */
+	uint32_t inode;				/* unix: from the start; tcp: as of the last look */
+	int device;				/* it is bound to; 0: none */
+	struct {
+		uint64_t received, acked;	/* bytes */
+		uint64_t switches;		/* unix: context switches of its session */
+		int64_t moved_ns;		/* when they last moved; 0: not looked at yet */
+	} seen;					/* at the last look (judge.h) */
+	struct listener *heir;			/* whose pending connection gets its place */
 };
 
 /* What became of a connection that child_start() was given. */
 enum child_outcome {
 	CHILD_STARTED,		/* or held, or failed and logged: the connection was closed here */
-	CHILD_NO_RESOURCES	/* fd still the caller's: try again later; errno tells */
+	CHILD_NO_RESOURCES	/* still the caller's: try again later; errno tells */
 };
 
 /*
- * Start a handler of ps for the connection fd, whose place was taken by the caller; the place is given back when the
+ * Start a handler of ps for an arrival, whose place was taken by the caller, and charge it; the place is given back when the
  * handler has been reaped, or at once when none came to be.
  */
-enum child_outcome child_start(struct pool_service *ps, int fd, const struct addr *peer,
+enum child_outcome child_start(struct pool_service *ps, const struct arrival *a,
     const struct addr *local);
 
 /* TERM to its group, then after timeouts.stop KILL. */
 void child_end(struct child *c, enum child_cause cause);
+
+/* Its connection was shut down for another: TERM after 100 ms, KILL after 1 s. */
+void child_evicted(struct child *c);
+
+/* limits.source_prefix, or whether sources are counted at all, has changed from that version: count the live ones anew. */
+void child_recount_sources(struct pool_service *ps, const struct service *before);
 
 /* KILL to its group now. */
 void child_kill(struct child *c);
@@ -71,6 +90,9 @@ void child_forget(struct child *c);
 
 /* "uid:1000" or "192.0.2.7:4711" for the log and the control socket.  Returns buf. */
 const char *child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size);
+
+/* The same without a port: "192.0.2.7". */
+const char *child_peer_host(const struct addr *peer, uid_t uid, char *buf, size_t size);
 
 /* For pid 1 of a container: reap strangers that were left to us. */
 void child_reap_strangers(struct pool *p);

@@ -18,6 +18,7 @@
 #include "../pure/wire.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
+#include "admission.h"
 #include "snapshot.h"
 
 #ifndef BERTH_VERSION
@@ -40,8 +41,10 @@ struct client {
 	size_t in_len, in_room;
 	char *out;			/* owned: what is still to be sent */
 	size_t out_len, out_sent;
-	bool busy;			/* a reload answers later */
+	bool busy;			/* a reload or a survey answers later */
 	bool oneway;			/* ... and nobody wants to know */
+	struct survey *survey;		/* of connections, that is being made for it */
+	TAILQ_ENTRY(client) next_survey;
 	bool in_eof;			/* nothing more comes; answer what came, then close */
 };
 
@@ -56,6 +59,7 @@ struct control {
 	int spare;			/* given up when no fd is left, so that one more client gets in */
 	struct loop_timer again;
 	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(, client) surveying;
 	unsigned count;
 };
 
@@ -69,11 +73,22 @@ refill(struct control *ctl)
 }
 
 static void
+end_survey(struct client *c)
+{
+	if (c->survey == NULL)
+		return;
+	TAILQ_REMOVE(&c->control->surveying, c, next_survey);
+	survey_free(c->survey);
+	c->survey = NULL;
+}
+
+static void
 client_free(struct client *c)
 {
 	struct control *ctl = c->control;
 
 	reload_forget(ctl->reload, c);
+	end_survey(c);
 	TAILQ_REMOVE(&ctl->clients, c, next);
 	ctl->count--;
 	loop_remove(c->source);
@@ -221,27 +236,128 @@ show(struct client *c, const struct wire_call *call)
 	reply(c, call, shown);
 }
 
+/* The service that a call may name: true with *ps NULL where it names none; false: it was answered with an error. */
+static bool
+any_service(struct client *c, const struct wire_call *call, struct pool_service **ps)
+{
+	json_t *name = json_object_get(call->parameters, "service");
+
+	*ps = NULL;
+	if (name == NULL || json_is_null(name))
+		return true;
+	return (*ps = named_service(c, call)) != NULL;
+}
+
 static void
 connections(struct client *c, const struct wire_call *call)
 {
-	json_t *name = json_object_get(call->parameters, "service");
-	struct pool_service *ps = NULL;
+	struct pool_service *ps;
 
-	if (name != NULL && !json_is_null(name) && (ps = named_service(c, call)) == NULL)
+	if (!any_service(c, call, &ps))
 		return;
-	reply(c, call, snapshot_connections(c->control->pool, ps));
+	c->survey = survey_new(c->control->pool, ps, SURVEY_ALL);
+	if (c->survey == NULL) {
+		fail(c, call, "io.berth.Control.NoMemory", json_object());
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->control->surveying, c, next_survey);
+	c->busy = true;
+	c->oneway = call->oneway;
+}
+
+/* An answer that comes later than the call. */
+static void
+answer_late(struct client *c, json_t *parameters)
+{
+	size_t len = 0;
+
+	c->busy = false;
+	if (!c->oneway)
+		post(c, wire_format_reply(parameters, false, &len), &len);
+	serve(c);
+}
+
+/* The surveys take turns, a step each. */
+bool
+control_turn(struct control *ctl)
+{
+	struct client *c = TAILQ_FIRST(&ctl->surveying);
+	json_t *answer;
+
+	if (c == NULL)
+		return false;
+	TAILQ_REMOVE(&ctl->surveying, c, next_survey);
+	TAILQ_INSERT_TAIL(&ctl->surveying, c, next_survey);
+	if (survey_step(c->survey)) {
+		answer = snapshot_connections(c->survey);
+		end_survey(c);
+		answer_late(c, answer);
+		json_decref(answer);
+	}
+	return !TAILQ_EMPTY(&ctl->surveying);
+}
+
+static void
+bad_parameter(struct client *c, const struct wire_call *call, const char *name)
+{
+	fail(c, call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+}
+
+static void
+explain(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps = named_service(c, call);
+	const char *text = string_of(call, "peer");
+	struct admission_client who;
+	struct addr peer;
+	struct diag why;
+
+	if (ps == NULL)
+		return;
+	if (text == NULL || !source_parse_peer(text, &peer, &who.uid, &why)) {
+		bad_parameter(c, call, "peer");
+		return;
+	}
+	if (ps->service == NULL) {
+		fail(c, call, "io.berth.Control.NoGoodVersion",
+		    json_pack("{s:s}", "service", ps->name));
+		return;
+	}
+	who.peer = &peer;
+	reply(c, call, admission_explain(ps, &who));
+}
+
+static void
+penalties(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps;
+
+	if (any_service(c, call, &ps))
+		reply(c, call, admission_penalties(c->control->pool, ps));
+}
+
+static void
+forgive(struct client *c, const struct wire_call *call)
+{
+	const char *text = string_of(call, "source");
+	struct pool_service *ps;
+	struct source within;
+	struct diag why;
+	bool all = text != NULL && strcmp(text, "all") == 0;
+
+	if (!any_service(c, call, &ps))
+		return;
+	if (text == NULL || (!all && !source_parse(text, &within, &why)))
+		bad_parameter(c, call, "source");
+	else
+		reply(c, call, json_pack("{s:I}", "forgiven", (json_int_t)admission_forgive(
+		    c->control->pool, ps, all ? NULL : &within)));
 }
 
 static void
 reload_done_for(void *arg, json_t *report)
 {
-	struct client *c = arg;
-	size_t len = 0;
-
-	c->busy = false;
-	if (!c->oneway)
-		post(c, wire_format_reply(report, false, &len), &len);
-	serve(c);
+	answer_late(arg, report);
 }
 
 static void
@@ -266,6 +382,9 @@ static const struct method {
 	{ "io.berth.Control.List", false, list },
 	{ "io.berth.Control.Show", false, show },
 	{ "io.berth.Control.Connections", false, connections },
+	{ "io.berth.Control.Explain", false, explain },
+	{ "io.berth.Control.Penalties", false, penalties },
+	{ "io.berth.Control.Forgive", true, forgive },
 	{ "io.berth.Control.Reload", true, reload },
 };
 
@@ -564,6 +683,7 @@ control_new(struct pool *p, const char *path, struct diag *why)
 	c->pool = p;
 	c->lock = c->sock.fd = c->spare = -1;
 	TAILQ_INIT(&c->clients);
+	TAILQ_INIT(&c->surveying);
 	c->path = strdup(path);
 	if (asprintf(&c->lock_path, "%s.lock", path) < 0)
 		c->lock_path = NULL;

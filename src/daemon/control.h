@@ -25,6 +25,9 @@ void control_set_reload(struct control *c, struct reload *r);
 /* 0660 and this group, from now on. */
 bool control_set_group(struct control *c, gid_t gid, struct diag *why);
 
+/* Go on with an answer that takes long; true when there is more to do at once. */
+bool control_turn(struct control *c);
+
 /* Close, and remove the socket and its lock.  NULL is harmless. */
 void control_free(struct control *c);
 

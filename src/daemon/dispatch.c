@@ -1,32 +1,79 @@
 #include "dispatch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../pure/overflow.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
+#include "admission.h"
 #include "child.h"
+#include "evict.h"
+#include "farewell.h"
 #include "listener.h"
 
 #define BATCH 16			/* connections a turn: a few ms of work */
 #define PENDING_NS 10000000000LL	/* a connection waits that long for resources */
 
-static void
-refuse(struct pool_service *ps, const struct addr *peer, enum admit_verdict reason)
+/* ---- refusing ---- */
+
+static bool
+is_tcp(const struct listener *l)
 {
+	return l->key.kind == ENDPOINT_TCP;
+}
+
+static void
+log_refusal(const struct listener *l, enum admit_verdict reason, const char *rule)
+{
+	struct pool_service *ps = l->service;
 	char text[ADDR_TEXT_MAX];
 	struct record r;
 
-	ps->count.refused++;
 	if (!pool_may_log(ps, &ps->refuse_rate, "refuse"))
 		return;
 	record_init(&r, RECORD_NOTICE, "refuse");
 	record_text(&r, "service", ps->name);
-	record_text(&r, "peer", child_peer_text(peer, (uid_t)-1, text, sizeof(text)));
+	record_text(&r, "peer",
+	    child_peer_text(&l->pending.peer, l->pending.uid, text, sizeof(text)));
 	record_text(&r, "reason", admit_word(reason));
+	if (rule != NULL && rule[0] != '\0')
+		record_text(&r, "rule", rule);
 	log_record(&r);
 }
+
+/* It is no longer pending: its fd is the caller's. */
+static int
+settle(struct listener *l)
+{
+	int fd = l->pending.fd;
+
+	evict_cancel(l);
+	l->pending.fd = -1;
+	l->service->pending--;
+	listener_resume(l);
+	return fd;
+}
+
+static int
+count_refusal(struct listener *l, enum admit_verdict reason, const char *rule)
+{
+	l->service->count.refused[reason]++;
+	log_refusal(l, reason, rule);
+	return settle(l);
+}
+
+void
+dispatch_refuse(struct listener *l, enum admit_verdict reason, const char *rule)
+{
+	bool tcp = is_tcp(l);
+
+	sock_reset(count_refusal(l, reason, rule), tcp);
+}
+
+/* ---- one connection ---- */
 
 /* The listener's own address where that says it all, else the connection's. */
 static void
@@ -41,121 +88,207 @@ find_local(const struct listener *l, int fd, struct addr *local)
 		*local = *b;
 }
 
-/* Give one accepted connection its berth.  It is closed here, or handed on, or stays pending. */
+/* There were no resources for a handler: it stays pending, for so long at most. */
 static void
-serve(struct listener *l, int fd, const struct addr *peer)
+keep_short(struct listener *l, int error)
+{
+	struct arrival *a = &l->pending;
+	struct pool *p = l->service->pool;
+	int64_t now = loop_now(p->loop);
+
+	if (a->short_since_ns == 0)
+		a->short_since_ns = now;
+	if (now - a->short_since_ns >= PENDING_NS)
+		dispatch_refuse(l, ADMIT_RESOURCES, strerror(error));
+	pool_shortage(p, error);
+}
+
+/* Give the pending connection its berth. */
+static void
+start(struct listener *l)
 {
 	struct pool_service *ps = l->service;
 	struct addr local;
 
-	if (l->key.kind == ENDPOINT_TCP && sock_is_gone(fd)) {
-		refuse(ps, peer, ADMIT_GONE);
-		close(fd);
-		return;
-	}
-	find_local(l, fd, &local);
+	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
-	if (child_start(ps, fd, peer, &local) == CHILD_STARTED) {
-		pool_shortage_over(ps->pool);
+	ps->pending--;
+	if (child_start(ps, &l->pending, &local) != CHILD_STARTED) {
+		pool_give_place(ps);
+		ps->pending++;
+		keep_short(l, errno);
 		return;
 	}
-	pool_give_place(ps);
-	if (l->pending_since_ns == 0)
-		l->pending_since_ns = loop_now(ps->pool->loop);
-	l->pending_fd = fd;
-	l->pending_peer = *peer;
-	pool_shortage(ps->pool, errno);
+	ps->pending++;
+	settle(l);
+	pool_shortage_over(ps->pool);
 }
 
+/* No place: what limits.overflow says. */
 static void
-serve_pending(struct listener *l)
+overflow(struct listener *l, enum admit_verdict v)
 {
-	int fd = l->pending_fd;
-	int64_t now = loop_now(l->service->pool->loop);
+	const struct service *s = l->service->service;
+	struct arrival *a = &l->pending;
+	struct overflow_facts f = { .step = s->limits.overflow, .count = s->limits.noverflow,
+		.verdict = v, .age_ns = loop_now(l->service->pool->loop) - a->arrived_ns,
+		.tried = a->tried };
+	struct overflow o = overflow_decide(&f);
+	bool tcp = is_tcp(l);
 
-	l->pending_fd = -1;
-	if (now - l->pending_since_ns >= PENDING_NS) {
-		l->pending_since_ns = 0;
-		refuse(l->service, &l->pending_peer, ADMIT_RESOURCES);
-		close(fd);
+	switch (o.action) {
+	case OVERFLOW_HOLD:
+		listener_hold(l, o.hold_ns != 0 ? a->arrived_ns + o.hold_ns : 0);
+		if (o.evicts)
+			evict_want(l, true);
+		break;
+	case OVERFLOW_EVICT:
+		listener_hold(l, 0);
+		evict_want(l, false);
+		break;
+	case OVERFLOW_REFUSE:
+		dispatch_refuse(l, v, NULL);
+		break;
+	case OVERFLOW_BANNER:
+		farewell_say(l->service->pool->farewell, count_refusal(l, v, NULL), o.banner, tcp);
+		break;
+	}
+}
+
+/* A connection that is pending: its source first, then its service and the pool; nothing is charged before all agree. */
+static void
+consider(struct listener *l)
+{
+	struct pool_service *ps = l->service;
+	struct admission_client who = { .peer = &l->pending.peer, .uid = l->pending.uid };
+	struct admit_source_facts f = admission_facts(ps, &who);
+	enum admit_verdict v = admit_source(&f);
+	char rule[ADMIT_RULE_MAX];
+
+	if (v != ADMIT_OK) {
+		dispatch_refuse(l, v, admit_source_rule(&f, rule, sizeof(rule)));
 		return;
 	}
-	serve(l, fd, &l->pending_peer);
-	if (l->pending_fd < 0)
-		l->pending_since_ns = 0;
+	v = pool_verdict(ps);
+	if (v == ADMIT_OK)
+		start(l);
+	else
+		overflow(l, v);
 }
+
+/* When it came, and who: true when it is still there. */
+static bool
+look(struct listener *l)
+{
+	struct arrival *a = &l->pending;
+	int64_t waited = 0;
+	bool gone = false;
+
+	if (!is_tcp(l)) {
+		if (a->uid == (uid_t)-1)
+			sock_credentials(a->fd, &a->uid, &a->gid, &a->pid);
+	} else {
+		sock_look(a->fd, &gone, &waited);
+	}
+	if (a->arrived_ns == 0) {
+		a->arrived_ns = loop_now(l->service->pool->loop) - waited;
+		histogram_add(&l->service->count.queue_wait, waited);
+	}
+	return !gone;
+}
+
+/* ---- one listener ---- */
 
 /* A stopping listener serves what its queue held at the time of the command, then closes. */
 static void
-count_down(struct listener *l, int served)
+close_if_served(struct listener *l)
 {
-	if (!l->stopping)
-		return;
-	l->quota -= served;
-	if (l->quota <= 0 && l->pending_fd < 0)
+	if (l->stopping && l->quota <= 0 && l->pending.fd < 0)
 		listener_remove(l);
 }
 
-/* One step of one listener. */
-static void
-step(struct listener *l)
+enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
+
+/* The head of the queue becomes the pending connection.  BROKEN: l may be gone. */
+static enum taken
+take(struct listener *l)
 {
 	struct pool *p = l->service->pool;
 	struct addr peer;
 	int fd;
 
-	if (l->pending_fd >= 0) {
-		serve_pending(l);
-		count_down(l, 0);
-		return;
-	}
 	switch (sock_accept(l->sock.fd, &fd, &peer)) {
 	case SOCK_CONNECTION:
+		l->pending = (struct arrival){ .fd = fd, .peer = peer, .uid = (uid_t)-1,
+			.gid = (gid_t)-1 };
 		l->service->count.accepted++;
-		serve(l, fd, &peer);
-		count_down(l, 1);
-		return;
+		l->service->pending++;
+		l->quota--;
+		return TAKEN;
 	case SOCK_QUEUE_EMPTY:
 		pool_shortage_over(p);
+		l->quota = 0;
 		listener_mark_empty(l);
-		count_down(l, l->quota);
-		return;
+		return TAKEN_NONE;
 	case SOCK_ONE_LOST:
-		count_down(l, 1);
-		return;
+		l->quota--;
+		return TAKEN_NONE;
 	case SOCK_NO_RESOURCES:
 		pool_shortage(p, errno);
-		return;
+		return TAKEN_NONE;
 	case SOCK_BROKEN:
-		listener_broken(l, errno);
-		return;
+		break;
 	}
+	listener_broken(l, errno);
+	return TAKEN_BROKEN;
 }
 
-/* The next turn of this service goes to its next ready listener. */
+/* One step of one listener; it may be gone afterwards. */
 static void
-rotate(struct pool_service *ps, struct listener *l)
+step(struct listener *l)
 {
+	enum taken t = l->pending.fd >= 0 ? TAKEN : take(l);
+
+	if (t == TAKEN_BROKEN)
+		return;
+	if (t == TAKEN && look(l))
+		consider(l);
+	else if (t == TAKEN)
+		dispatch_refuse(l, ADMIT_GONE, NULL);
+	close_if_served(l);
+}
+
+/* Those that wait for a place come first, if there may be one; then each ready listener in turn. */
+static struct listener *
+next_listener(struct pool_service *ps)
+{
+	struct listener *l = TAILQ_FIRST(&ps->holding);
+
+	if (l != NULL && pool_verdict(ps) == ADMIT_OK)
+		return l;
+	if ((l = TAILQ_FIRST(&ps->ready)) == NULL)
+		return NULL;
 	TAILQ_REMOVE(&ps->ready, l, next_ready);
 	TAILQ_INSERT_TAIL(&ps->ready, l, next_ready);
+	return l;
 }
 
 bool
 dispatch_turn(struct pool *p)
 {
-	pool_refresh(p);
-	for (int i = 0; i < BATCH && pool_gate(p) == ADMIT_OK; i++) {
-		struct pool_service *ps = TAILQ_FIRST(&p->ready);
-		struct listener *l;
+	struct pool_service *ps;
+	bool looking;
 
-		if (ps == NULL)
-			break;
-		TAILQ_REMOVE(&p->ready, ps, next_ready);
-		TAILQ_INSERT_TAIL(&p->ready, ps, next_ready);
-		l = TAILQ_FIRST(&ps->ready);
-		rotate(ps, l);
-		step(l);
+	pool_refresh(p);
+	for (int i = 0; i < BATCH && (ps = pool_next(p)) != NULL; i++) {
+		struct listener *l = next_listener(ps);
+
+		if (l != NULL)
+			step(l);
+		pool_served(ps);
 		pool_refresh(p);
 	}
-	return !TAILQ_EMPTY(&p->ready) && pool_gate(p) == ADMIT_OK;
+	looking = evict_turn(p->evict);
+	pool_refresh(p);
+	return looking || pool_next(p) != NULL;
 }

@@ -7,9 +7,12 @@
 #include "pool.h"
 
 /*
- * Serve ready listeners round robin, a bounded number of connections a turn, as long as the pool's
- * gate is open.  True when there is more to do at once.
+ * Serve the services whose turn it is, a bounded number of connections, and look for victims.  True when there is more to
+ * do at once.
  */
 bool dispatch_turn(struct pool *p);
+
+/* The pending connection of l is refused: counted, logged, reset.  rule: the text of the rule that did it; NULL or "" none. */
+void dispatch_refuse(struct listener *l, enum admit_verdict reason, const char *rule);
 
 #endif

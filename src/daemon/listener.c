@@ -11,6 +11,8 @@
 
 #include "../sys/fd.h"
 #include "../sys/log.h"
+#include "dispatch.h"
+#include "evict.h"
 
 #define POLLED (EPOLLIN | EPOLLET)
 #define PAIR_TRIES 16
@@ -67,14 +69,39 @@ listener_add(struct pool_service *ps, const struct endpoint_key *key, const char
 	assert(l != NULL);
 	l->service = ps;
 	l->key = *key;
-	l->sock.fd = l->pending_fd = -1;
+	l->sock.fd = l->pending.fd = -1;
 	strlcpy(l->endpoint, endpoint, sizeof(l->endpoint));
 	TAILQ_INSERT_TAIL(&ps->listeners, l, next);
 	return l;
 }
 
+/* Into the list where it belongs: with something to accept or to decide, or with a connection that waits. */
+static void
+enlist(struct listener *l)
+{
+	struct pool_service *ps = l->service;
+	bool pending = l->pending.fd >= 0;
+	int list = pending && l->holds ? LISTENER_HOLDING
+	    : pending || l->ready ? LISTENER_READY : LISTENER_IDLE;
+
+	if (list == (int)l->listed)
+		return;
+	if (l->listed == LISTENER_READY)
+		TAILQ_REMOVE(&ps->ready, l, next_ready);
+	else if (l->listed == LISTENER_HOLDING)
+		TAILQ_REMOVE(&ps->holding, l, next_ready);
+	if (list == LISTENER_READY && pending)
+		TAILQ_INSERT_HEAD(&ps->ready, l, next_ready);
+	else if (list == LISTENER_READY)
+		TAILQ_INSERT_TAIL(&ps->ready, l, next_ready);
+	else if (list == LISTENER_HOLDING)
+		TAILQ_INSERT_TAIL(&ps->holding, l, next_ready);
+	l->listed = list;
+	pool_touch(ps);
+}
+
 /*
- * The queue is not empty any more (edge-triggered).  While a gate holds the service back, one
+ * The queue is not empty any more (edge-triggered).  While nothing is accepted from it, one
  * event is enough to know: further ones would only wake us for nothing.
  */
 static void
@@ -84,7 +111,8 @@ listener_ready(void *arg, uint32_t events)
 	struct pool_service *ps = l->service;
 
 	(void)events;
-	if (l->ready && (ps->gate != ADMIT_OK || pool_gate(ps->pool) != ADMIT_OK)) {
+	if (l->ready && (ps->queue != POOL_READY || l->listed == LISTENER_HOLDING ||
+	    ps->pool->short_of_resources)) {
 		if (l->armed && loop_watch(l->source, 0))
 			l->armed = false;
 		return;
@@ -95,11 +123,8 @@ listener_ready(void *arg, uint32_t events)
 void
 listener_mark_ready(struct listener *l)
 {
-	if (l->ready)
-		return;
 	l->ready = true;
-	TAILQ_INSERT_TAIL(&l->service->ready, l, next_ready);
-	pool_touch(l->service);
+	enlist(l);
 }
 
 void
@@ -108,10 +133,35 @@ listener_mark_empty(struct listener *l)
 	if (!l->ready)
 		return;
 	l->ready = false;
-	TAILQ_REMOVE(&l->service->ready, l, next_ready);
-	pool_touch(l->service);
+	enlist(l);
 	if (!l->armed && l->source != NULL && loop_watch(l->source, POLLED))
 		l->armed = true;
+}
+
+static void
+hold_due(void *arg)
+{
+	listener_resume(arg);
+}
+
+void
+listener_hold(struct listener *l, int64_t until_ns)
+{
+	l->holds = true;
+	enlist(l);
+	if (until_ns != 0)
+		loop_arm(l->service->pool->loop, &l->hold_timer, until_ns, hold_due, l);
+	else
+		loop_disarm(&l->hold_timer);
+}
+
+void
+listener_resume(struct listener *l)
+{
+	l->holds = false;
+	loop_disarm(&l->hold_timer);
+	enlist(l);
+	pool_touch(l->service);
 }
 
 static void
@@ -277,10 +327,8 @@ static void
 forget(struct listener *l)
 {
 	loop_disarm(&l->retry);
-	if (l->ready) {
-		TAILQ_REMOVE(&l->service->ready, l, next_ready);
-		pool_touch(l->service);
-	}
+	l->ready = false;
+	listener_resume(l);
 	TAILQ_REMOVE(&l->service->listeners, l, next);
 	pool_touch(l->service);
 	free(l);
@@ -296,6 +344,24 @@ wait_for_retry(struct listener *l, const char *reason)
 	log_waiting(l);
 }
 
+/* With the socket goes the connection that waits before it; it is decided anew, unless a victim is ending for it. */
+static void
+take_pending(struct listener *l, struct listener *from)
+{
+	evict_move(l, from);
+	l->pending = from->pending;
+	l->pending.tried = false;
+	from->pending.fd = -1;
+	from->service->pending--;
+	l->service->pending++;
+	if (l->service != from->service) {
+		from->service->count.accepted--;
+		l->service->count.accepted++;
+	}
+	l->holds = l->victim != NULL;
+	enlist(l);
+}
+
 void
 listener_take(struct listener *l, struct listener *from)
 {
@@ -307,12 +373,10 @@ listener_take(struct listener *l, struct listener *from)
 	from->source = NULL;
 	l->sock = from->sock;
 	from->sock.fd = -1;
-	l->pending_fd = from->pending_fd;
-	l->pending_peer = from->pending_peer;
-	l->pending_since_ns = from->pending_since_ns;
-	from->pending_fd = -1;
 	if (from->ready)
 		listener_mark_ready(l);
+	if (from->pending.fd >= 0)
+		take_pending(l, from);
 	forget(from);
 	if (!sock_apply(&l->sock, &l->key, &opt, &why))
 		log_message(RECORD_WARNING, "warning", "%s: %s: %s", l->service->name, l->endpoint,
@@ -326,7 +390,8 @@ listener_remove(struct listener *l)
 {
 	if (l == NULL)
 		return;
-	fd_close(&l->pending_fd);
+	if (l->pending.fd >= 0)
+		dispatch_refuse(l, ADMIT_DRAINING, NULL);
 	close_socket(l);
 	forget(l);
 }

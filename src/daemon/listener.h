@@ -31,12 +31,16 @@ void listener_inherit(struct listener *l, const struct listener *from);
  */
 void listener_take(struct listener *l, struct listener *from);
 
-/* Close the socket (a pending connection is reset), forget the listener.  NULL is harmless. */
+/* Close the socket (a pending connection is refused as `draining`), forget the listener.  NULL is harmless. */
 void listener_remove(struct listener *l);
 
-/* Put it into, or out of, its service's list of ready ones. */
+/* Its queue may hold connections; it was seen empty. */
 void listener_mark_ready(struct listener *l);
 void listener_mark_empty(struct listener *l);
+
+/* Nothing is to be done for its pending connection before until_ns (loop_now(); 0: for ever), or a place, or listener_resume(). */
+void listener_hold(struct listener *l, int64_t until_ns);
+void listener_resume(struct listener *l);
 
 /* accept(2) says that the socket is of no use any more: close it, and open it again by the retry timer. */
 void listener_broken(struct listener *l, int error);

@@ -305,6 +305,7 @@ turn(void *arg)
 {
 	bool more = dispatch_turn(arg);
 
+	more = control_turn(d.control) || more;
 	if (stop_is_done(&d.pool))
 		loop_stop(d.loop);
 	log_flush();
@@ -488,7 +489,7 @@ start(struct settings *s)
 		log_message(RECORD_WARNING, "warning",
 		    "close_range is refused here: handlers start slower with many open files");
 	pool_init(&d.pool, d.loop, spawner, &d.daemon);
-	pool_set_limit(&d.pool, s->limits_connections);
+	pool_set_limits(&d.pool, s->limits_connections, s->limits_load);
 	open_control(s);
 	notify_init(d.loop);
 	d.reload = reload_new(&d.pool, &d.opt, s, first_run, NULL);
@@ -505,6 +506,7 @@ finish(void)
 
 	control_free(d.control);
 	stop_fini(&d.pool);
+	pool_fini(&d.pool);
 	reload_free(d.reload);
 	notify_fini();
 	record_init(&r, RECORD_NOTICE, "stopped");

@@ -1,70 +1,106 @@
 #include "pool.h"
 
-#include <sys/resource.h>
+#include <sys/sysinfo.h>
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../pure/overflow.h"
 #include "../sys/log.h"
+#include "../sys/machine.h"
+#include "../sys/sockdiag.h"
+#include "child.h"
 #include "errpipe.h"
+#include "evict.h"
+#include "farewell.h"
 
+#define SOURCES 32768		/* entries in the table: 2 MiB when all were used */
+#define LOAD_NS 1000000000LL	/* how long a sample of the load average is good */
 #define RATE_WINDOW_NS 1000000000LL
 #define RATE_BURST_STDERR 200
 #define RATE_BURST 10
+
+static void read_machine(struct pool *p);
 
 void
 pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
     const struct launch_daemon *daemon)
 {
+	uint8_t key[16];
+
 	*p = (struct pool){ .loop = loop, .spawner = spawner, .daemon = *daemon };
 	p->next_connection = 1;
 	TAILQ_INIT(&p->services);
 	TAILQ_INIT(&p->ready);
+	TAILQ_INIT(&p->blocked);
 	TAILQ_INIT(&p->touched);
+	TAILQ_INIT(&p->surveys);
+	p->diag = sockdiag_new();
+	read_machine(p);
+	p->limit = capacity_of(&p->capacity).connections;
+	arc4random_buf(key, sizeof(key));
+	p->peers = peers_new(SOURCES, key);
+	p->evict = evict_new(p);
+	p->farewell = farewell_new(loop);
+	assert(p->peers != NULL && p->evict != NULL && p->farewell != NULL);
 	TAILQ_INIT(&p->idle_pipes);
 }
 
-#define FDS_KEPT 128		/* for the loop, the log, the control socket and its clients */
-#define FDS_PER_HANDLER 2	/* pidfd and stderr pipe */
-#define HANDLER_BYTES (4LL * 1024 * 1024)
-
-static uint32_t
-clamp(int64_t n)
+void
+pool_fini(struct pool *p)
 {
-	return n < 1 ? 1 : n > 1000000 ? 1000000 : (uint32_t)n;
-}
-
-/* What the limits of this process and the machine's memory allow. */
-static uint32_t
-compute_limit(const struct pool *p)
-{
-	struct rlimit fds = { 0 }, procs = { 0 };
-	int64_t memory = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-	uint32_t by_fds, by_memory, by_procs = 1000000, least;
-
-	getrlimit(RLIMIT_NOFILE, &fds);
-	getrlimit(RLIMIT_NPROC, &procs);
-	by_fds = clamp(fds.rlim_cur > 1000000000 ? 1000000
-	    : ((int64_t)fds.rlim_cur - FDS_KEPT) / FDS_PER_HANDLER);
-	by_memory = clamp(memory / HANDLER_BYTES);
-	if (!p->daemon.root && procs.rlim_cur != RLIM_INFINITY)
-		by_procs = clamp((int64_t)procs.rlim_cur);
-	least = by_fds < by_memory ? by_fds : by_memory;
-	least = least < by_procs ? least : by_procs;
-	log_message(RECORD_INFO, "note",
-	    "limits.connections is %u: files allow %u, memory %u, processes %u", least, by_fds,
-	    by_memory, by_procs);
-	return least;
+	evict_free(p->evict);
+	farewell_free(p->farewell);
+	sockdiag_free(p->diag);
+	peers_free(p->peers);
 }
 
 void
-pool_set_limit(struct pool *p, uint32_t connections)
+pool_set_limits(struct pool *p, uint32_t connections, double load)
 {
-	if (connections == 0 && p->computed_limit == 0)
-		p->computed_limit = compute_limit(p);
-	p->limit = connections != 0 ? connections : p->computed_limit;
+	struct pool_service *ps;
+
+	p->configured_limit = connections;
+	p->load_max = load;
+	if (connections != 0)
+		p->limit = connections;
+	else
+		p->limit = capacity_of(&p->capacity).connections;
+	TAILQ_FOREACH(ps, &p->services, next)
+		pool_touch(ps);
+}
+
+static void
+read_machine(struct pool *p)
+{
+	struct machine m;
+
+	machine_read(&m, p->daemon.root);
+	p->capacity = (struct capacity_facts){ .nofile = m.nofile, .nproc = m.nproc,
+		.pid_max = m.pid_max, .threads_max = m.threads_max,
+		.cgroup_pids = m.cgroup_pids, .memory_bytes = m.memory_bytes,
+		.cgroup_memory_bytes = m.cgroup_memory_bytes };
+}
+
+void
+pool_compute_limit(struct pool *p, uint32_t listeners, bool again)
+{
+	char text[CAPACITY_TEXT_MAX];
+
+	if (p->configured_limit != 0)
+		return;
+	if (again)
+		read_machine(p);
+	p->capacity.listeners = listeners;
+	p->limit = capacity_of(&p->capacity).connections;
+	capacity_format(&p->capacity, text, sizeof(text));
+	if (strcmp(text, p->capacity_text) == 0)
+		return;
+	strlcpy(p->capacity_text, text, sizeof(p->capacity_text));
+	log_message(RECORD_INFO, "note", "%s", text);
 }
 
 struct pool_service *
@@ -99,7 +135,9 @@ pool_add(struct pool *p, const char *name)
 	assert(ps->name != NULL);
 	TAILQ_INIT(&ps->listeners);
 	TAILQ_INIT(&ps->ready);
+	TAILQ_INIT(&ps->holding);
 	TAILQ_INIT(&ps->children);
+	ps->number = ++p->next_number;
 	LIST_INIT(&ps->pipes);
 	LIST_INIT(&ps->idle_pipes);
 	if (after != NULL)
@@ -107,6 +145,26 @@ pool_add(struct pool *p, const char *name)
 	else
 		TAILQ_INSERT_HEAD(&p->services, ps, next);
 	return ps;
+}
+
+/* Into a queue, at its end or its head, or out of all. */
+static void
+move(struct pool_service *ps, int queue, bool first)
+{
+	struct pool *p = ps->pool;
+	struct pool_service_list *to = queue == POOL_READY ? &p->ready : &p->blocked;
+
+	if (queue == (int)ps->queue && !(first && queue != POOL_OUT))
+		return;
+	if (ps->queue != POOL_OUT)
+		TAILQ_REMOVE(ps->queue == POOL_READY ? &p->ready : &p->blocked, ps, next_ready);
+	ps->queue = queue;
+	if (queue == POOL_OUT)
+		ps->credit = 0;
+	else if (first)
+		TAILQ_INSERT_HEAD(to, ps, next_ready);
+	else
+		TAILQ_INSERT_TAIL(to, ps, next_ready);
 }
 
 void
@@ -119,12 +177,13 @@ pool_reap_service(struct pool_service *ps)
 		return;
 	/* closing a pipe touches the service: only then is it off the lists */
 	errpipe_close_idle(ps);
-	if (ps->queued)
-		TAILQ_REMOVE(&p->ready, ps, next_ready);
+	move(ps, POOL_OUT, false);
 	if (ps->touched)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 	TAILQ_REMOVE(&p->services, ps, next);
+	p->unused -= ps->unused;
 	loop_disarm(&ps->throttle_timer);
+	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->rate_timer);
 	spec_release(ps->service);
 	diag_list_free(&ps->errors);
@@ -143,14 +202,130 @@ pool_touch(struct pool_service *ps)
 	TAILQ_INSERT_TAIL(&ps->pool->touched, ps, next_touched);
 }
 
-static enum admit_verdict
-service_gate(const struct pool_service *ps)
-{
-	struct admit_service_facts f = { .active = ps->active,
-		.limit = ps->service != NULL ? ps->service->limits.connections : 0,
-		.throttled = throttle_holds(&ps->throttle) };
+/* ---- gates ---- */
 
-	return admit_service(&f);
+/* The load average of one minute; /proc would cost a descriptor. */
+static double
+load_now(struct pool *p)
+{
+	int64_t now = loop_now(p->loop);
+	struct sysinfo si;
+
+	if (p->load_at_ns == 0 || now - p->load_at_ns >= LOAD_NS) {
+		if (sysinfo(&si) == 0)
+			p->load = (double)si.loads[0] / (1 << SI_LOAD_SHIFT);
+		p->load_at_ns = now;
+	}
+	return p->load;
+}
+
+struct admit_service_facts
+pool_service_facts(const struct pool_service *ps)
+{
+	const struct service *s = ps->service;
+	struct pool *p = ps->pool;
+	struct admit_service_facts f = { .active = ps->active,
+		.throttled = throttle_holds(&ps->throttle), .bucket = &ps->bucket,
+		.now_ns = loop_now(p->loop) };
+
+	if (s == NULL)
+		return f;
+	f.limit = s->limits.connections;
+	f.rate = s->limits.rate.count != 0 ? &s->limits.rate : NULL;
+	f.load_max = s->limits.load;
+	if (f.load_max > 0)
+		f.load = load_now(p);
+	return f;
+}
+
+struct admit_pool_facts
+pool_facts(const struct pool_service *ps)
+{
+	struct pool *p = ps->pool;
+
+	return (struct admit_pool_facts){ .active = p->active, .limit = p->limit,
+		.others_unused = p->unused - ps->unused, .own_unused = ps->unused,
+		.load_max = p->load_max, .load = p->load_max > 0 ? load_now(p) : 0,
+		.short_of_resources = p->short_of_resources };
+}
+
+enum admit_verdict
+pool_gate(const struct pool_service *ps)
+{
+	struct admit_pool_facts f = pool_facts(ps);
+
+	return admit_pool(&f);
+}
+
+enum admit_verdict
+pool_verdict(const struct pool_service *ps)
+{
+	struct admit_service_facts f = pool_service_facts(ps);
+	enum admit_verdict v = admit_service(&f);
+
+	return v != ADMIT_OK ? v : pool_gate(ps);
+}
+
+static void
+gate_due(void *arg)
+{
+	pool_touch(arg);
+}
+
+/* A gate that opens by itself: when to look again. */
+static void
+watch_gate(struct pool_service *ps, const struct admit_service_facts *f)
+{
+	struct loop *loop = ps->pool->loop;
+
+	if (ps->gate == ADMIT_SERVICE_RATE)
+		loop_arm(loop, &ps->gate_timer, bucket_next_ns(f->bucket, f->rate, f->now_ns),
+		    gate_due, ps);
+	else if (ps->gate == ADMIT_LOAD)
+		loop_arm(loop, &ps->gate_timer, f->now_ns + LOAD_NS, gate_due, ps);
+	else
+		loop_disarm(&ps->gate_timer);
+}
+
+static bool
+has_listeners(const struct pool_service *ps)
+{
+	return !TAILQ_EMPTY(&ps->ready) || !TAILQ_EMPTY(&ps->holding);
+}
+
+/* Is there something that its chain of limits.overflow says to do now, without a place? */
+static bool
+can_act(const struct pool_service *ps, enum admit_verdict v)
+{
+	const struct service *s = ps->service;
+
+	return s != NULL && !TAILQ_EMPTY(&ps->ready) &&
+	    !overflow_leaves(s->limits.overflow, s->limits.noverflow, v);
+}
+
+/* The pool's own load is a gate of every service: it opens by time, as theirs does. */
+static void
+decide_gate(struct pool_service *ps)
+{
+	struct admit_service_facts f = pool_service_facts(ps);
+
+	ps->gate = admit_service(&f);
+	if (ps->gate == ADMIT_OK && ps->pool->load_max > 0 && has_listeners(ps) &&
+	    pool_gate(ps) == ADMIT_LOAD)
+		ps->gate = ADMIT_LOAD;
+	watch_gate(ps, &f);
+}
+
+/* accepted = pending + active + ended + failed + refused: what does not add up was lost, or counted twice. */
+static void
+check_accounts(const struct pool_service *ps)
+{
+	const struct pool_counters *c = &ps->count;
+	uint64_t sum = ps->pending + ps->active + c->ended + c->failed;
+
+	for (size_t i = 0; i < ADMIT_VERDICTS; i++)
+		sum += c->refused[i];
+	assert(c->accepted == sum);
 }
 
 void
@@ -163,31 +338,82 @@ pool_refresh(struct pool *p)
 
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 		ps->touched = false;
-		ps->gate = service_gate(ps);
-		serve = ps->gate == ADMIT_OK && !TAILQ_EMPTY(&ps->ready);
-		if (serve && !ps->queued)
-			TAILQ_INSERT_TAIL(&p->ready, ps, next_ready);
-		else if (!serve && ps->queued)
-			TAILQ_REMOVE(&p->ready, ps, next_ready);
-		ps->queued = serve;
+		check_accounts(ps);
+		decide_gate(ps);
+		serve = ps->gate == ADMIT_OK ? has_listeners(ps) : can_act(ps, ps->gate);
+		if (!serve)
+			move(ps, POOL_OUT, false);
+		else if (ps->heir)
+			move(ps, POOL_BLOCKED, true);
+		else if (ps->queue == POOL_OUT || can_act(ps, ADMIT_POOL_FULL))
+			move(ps, POOL_READY, false);
+		ps->heir = false;
 		pool_reap_service(ps);
 	}
 }
 
-enum admit_verdict
-pool_gate(const struct pool *p)
-{
-	struct admit_pool_facts f = { .active = p->active, .limit = p->limit,
-		.short_of_resources = p->short_of_resources };
+/* ---- turns ---- */
 
-	return admit_pool(&f);
+/*
+ * Those that a full pool holds back stand in a queue of their own, so that each place costs one look, however
+ * many wait; they come before all others.  A round of a service is as many connections as its weight.
+ */
+struct pool_service *
+pool_next(struct pool *p)
+{
+	struct pool_service *ps;
+
+	if (p->short_of_resources)
+		return NULL;
+	if ((ps = TAILQ_FIRST(&p->blocked)) != NULL && pool_gate(ps) == ADMIT_OK) {
+		move(ps, POOL_READY, true);
+		return ps;
+	}
+	while ((ps = TAILQ_FIRST(&p->ready)) != NULL) {
+		if (ps->gate != ADMIT_OK || pool_gate(ps) == ADMIT_OK || can_act(ps, pool_gate(ps)))
+			return ps;
+		move(ps, POOL_BLOCKED, ps->credit > 0 || ps->unused > 0);
+	}
+	return NULL;
+}
+
+void
+pool_served(struct pool_service *ps)
+{
+	if (ps->credit == 0)
+		ps->credit = ps->service != NULL ? ps->service->limits.weight : 1;
+	if (--ps->credit > 0 || ps->queue != POOL_READY)
+		return;
+	move(ps, POOL_OUT, false);
+	move(ps, POOL_READY, false);
+}
+
+/* ---- places ---- */
+
+/* How much of its reserve is free: places that are nobody else's. */
+static void
+recount_reserve(struct pool_service *ps)
+{
+	uint32_t reserve = ps->service != NULL && !ps->removed && !ps->overbooked &&
+	    ps->service->enabled
+	    ? ps->service->limits.reserve : 0;
+	uint32_t unused = reserve > ps->active ? reserve - ps->active : 0;
+
+	ps->pool->unused += unused;
+	ps->pool->unused -= ps->unused;
+	ps->unused = unused;
 }
 
 void
 pool_take_place(struct pool_service *ps)
 {
-	ps->active++;
-	ps->pool->active++;
+	struct pool *p = ps->pool;
+
+	if (++ps->active > ps->peak)
+		ps->peak = ps->active;
+	if (++p->active > p->peak)
+		p->peak = p->active;
+	recount_reserve(ps);
 	pool_touch(ps);
 }
 
@@ -197,8 +423,30 @@ pool_give_place(struct pool_service *ps)
 	assert(ps->active > 0 && ps->pool->active > 0);
 	ps->active--;
 	ps->pool->active--;
+	recount_reserve(ps);
 	pool_touch(ps);
 	pool_shortage_wake(ps->pool);
+}
+
+void
+pool_prefer(struct pool_service *ps)
+{
+	ps->heir = true;
+	pool_touch(ps);
+}
+
+void
+pool_fit(struct pool_service *ps, const struct service *before)
+{
+	const struct service *s = ps->service;
+
+	recount_reserve(ps);
+	pool_touch(ps);
+	if (s == NULL)
+		return;
+	if (s->limits.rate.count != 0)
+		bucket_fit(&ps->bucket, &s->limits.rate, loop_now(ps->pool->loop));
+	child_recount_sources(ps, before);
 }
 
 /* ---- shortage of resources ---- */
@@ -214,7 +462,7 @@ shortage_due(void *arg)
 void
 pool_shortage(struct pool *p, int error)
 {
-	if (p->shortage.failures == 0) {
+	if (p->shortage_since_ns == 0) {
 		struct record r;
 
 		p->shortage_since_ns = loop_now(p->loop);
@@ -223,6 +471,12 @@ pool_shortage(struct pool *p, int error)
 		log_record(&r);
 	}
 	p->short_of_resources = true;
+	evict_for_shortage(p->evict);
+}
+
+void
+pool_shortage_pause(struct pool *p)
+{
 	loop_arm(p->loop, &p->shortage_timer, loop_now(p->loop) + backoff_shortage(&p->shortage),
 	    shortage_due, p);
 }
@@ -232,7 +486,7 @@ pool_shortage_over(struct pool *p)
 {
 	struct record r;
 
-	if (p->shortage.failures == 0)
+	if (p->shortage_since_ns == 0)
 		return;
 	backoff_reset(&p->shortage);
 	loop_disarm(&p->shortage_timer);
@@ -240,6 +494,7 @@ pool_shortage_over(struct pool *p)
 	record_init(&r, RECORD_NOTICE, "shortage-over");
 	record_seconds(&r, "duration", loop_now(p->loop) - p->shortage_since_ns);
 	log_record(&r);
+	p->shortage_since_ns = 0;
 }
 
 void
@@ -333,6 +588,7 @@ rate_due(void *arg)
 	summarise(ps, "stderr", ratelog_take(&ps->stderr_rate));
 	summarise(ps, "refuse", ratelog_take(&ps->refuse_rate));
 	summarise(ps, "fail", ratelog_take(&ps->fail_rate));
+	summarise(ps, "penalty", ratelog_take(&ps->penalty_rate));
 }
 
 bool

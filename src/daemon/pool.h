@@ -23,7 +23,10 @@
 
 #include "../pure/admit.h"
 #include "../pure/backoff.h"
+#include "../pure/capacity.h"
+#include "../pure/histogram.h"
 #include "../pure/lines.h"
+#include "../pure/peers.h"
 #include "../pure/ratelog.h"
 #include "../pure/spec.h"
 #include "../pure/throttle.h"
@@ -31,27 +34,49 @@
 #include "../sys/sock.h"
 #include "../sys/spawn.h"
 
+struct child;
+struct evict;
+struct farewell;
+struct sockdiag;
+struct survey;
 struct pool_service;
+
+/* A connection that was accepted and has no handler yet. */
+struct arrival {
+	int fd;				/* owned; -1: none */
+	struct addr peer;
+	uid_t uid;			/* of a unix peer, else -1 */
+	gid_t gid;
+	pid_t pid;
+	int64_t arrived_ns;		/* in the accept queue; on unix sockets: when it was accepted */
+	int64_t short_since_ns;		/* a shortage of resources keeps it since; 0: none does */
+	bool tried;			/* no victim was found for it */
+};
 
 /* One endpoint of a service: a socket, or the reason why there is none. */
 struct listener {
 	TAILQ_ENTRY(listener) next;		/* in its service's list, in the order of the file */
-	TAILQ_ENTRY(listener) next_ready;	/* in its service's list of ready ones */
+	TAILQ_ENTRY(listener) next_ready;	/* in its service's list of ready or of holding ones */
+	TAILQ_ENTRY(listener) next_want;	/* of those whose pending connection wants a victim */
 	struct pool_service *service;
 	struct endpoint_key key;		/* as asked for */
 	char endpoint[sizeof(((struct endpoint *)0)->text)]; /* the string in the file */
 	struct sock sock;			/* fd -1: waiting */
 	struct loop_source *source;
 	bool ready;		/* its queue may hold connections */
+	enum { LISTENER_IDLE, LISTENER_READY, LISTENER_HOLDING } listed;
 	bool armed;		/* in the epoll set */
 	bool fresh;		/* made by the reload that is running */
 	bool newborn;		/* ... and opened by it: nobody knows its port yet */
 	bool stopping;		/* serves `quota` more, then closes */
 	int quota;
-	/* a connection accepted before a shortage: tried again first */
-	int pending_fd;		/* -1: none */
-	struct addr pending_peer;
-	int64_t pending_since_ns;
+	struct arrival pending;	/* at most one: nothing more is accepted before it is settled */
+	bool holds;		/* ... and nothing is to be done for it before something happens */
+	bool wants;		/* ... but a victim is looked for: now, or (wants_later) again in a while */
+	bool wants_later;
+	int64_t wants_since_ns;
+	struct child *victim;	/* ... whose place it is waiting for */
+	struct loop_timer hold_timer;
 	/* waiting: */
 	char reason[160], said[160];	/* why; what was logged last */
 	struct backoff backoff;
@@ -60,11 +85,15 @@ struct listener {
 
 TAILQ_HEAD(listener_list, listener);
 
-struct child;
 TAILQ_HEAD(child_list, child);
 
+/*
+ * accepted = pending + active + ended + failed + all of refused, at the end of every turn.
+ */
 struct pool_counters {
-	uint64_t accepted, ended, failed, refused;
+	uint64_t accepted, ended, failed, evicted;
+	uint64_t refused[ADMIT_VERDICTS];
+	struct histogram queue_wait, spawn, lifetime;
 };
 
 struct pool_service {
@@ -76,18 +105,28 @@ struct pool_service {
 	char *file;				/* owned; where it was read from; NULL removed */
 	struct diag_list errors, warnings;
 	struct listener_list listeners;
-	struct listener_list ready;
+	struct listener_list ready;		/* something to accept, or to decide */
+	struct listener_list holding;		/* their pending connection waits for a place */
 	struct child_list children;
-	uint32_t active;			/* places taken */
+	uint32_t number;			/* in the table of sources: never used twice */
+	uint32_t active, peak;			/* places taken */
+	uint32_t pending;			/* connections accepted, without a handler yet */
+	uint32_t unused;			/* places reserved and not taken */
+	uint32_t credit;			/* connections left in this round */
 	uint32_t held;				/* spawns whose outcome is outstanding */
-	bool queued;				/* in pool->ready */
+	enum { POOL_OUT, POOL_READY, POOL_BLOCKED } queue;
+	bool heir;				/* a place was made for it */
+	size_t weighed;				/* while a victim is chosen: its place among the services */
 	bool touched;				/* in pool->touched */
 	bool removed;				/* no file: lives on for its handlers */
+	bool overbooked;			/* its reserve does not fit into the pool: it has none */
 	bool seen, rebuild;			/* during a reload only */
 	enum admit_verdict gate;
 	struct throttle throttle;
 	struct loop_timer throttle_timer;
-	struct ratelog stderr_rate, refuse_rate, fail_rate;
+	struct bucket bucket;			/* limits.rate */
+	struct loop_timer gate_timer;		/* a rate or the load may let in again */
+	struct ratelog stderr_rate, refuse_rate, fail_rate, penalty_rate;
 	struct loop_timer rate_timer;
 	LIST_HEAD(, errpipe) pipes;		/* stderr pipes that are still read */
 	LIST_HEAD(, errpipe) idle_pipes;	/* ... and those kept for the next handler */
@@ -101,10 +140,26 @@ struct pool {
 	struct spawner *spawner;
 	struct launch_daemon daemon;
 	struct pool_service_list services;	/* by name */
-	struct pool_service_list ready;		/* with ready listeners and no gate, round robin */
+	struct pool_service_list ready;		/* something to do: weighted round robin */
+	struct pool_service_list blocked;	/* ... but no place in the pool: in the order of their turns */
 	struct pool_service_list touched;
-	uint32_t active, limit;			/* places; limit 0: none */
-	uint32_t computed_limit;		/* what the machine allows */
+	struct peers *peers;
+	uint32_t next_number;
+	uint32_t active, peak;			/* places taken */
+	uint32_t limit;				/* places */
+	uint32_t configured_limit;		/* by berth.json; 0: computed */
+	struct capacity_facts capacity;		/* what it was computed from */
+	char capacity_text[CAPACITY_TEXT_MAX];	/* the last that was logged */
+	uint64_t unused;			/* reserved and not taken, of all services */
+	double load_max;			/* limits.load of berth.json; 0: none */
+	double load;				/* as of load_at_ns */
+	int64_t load_at_ns;
+	struct sockdiag *diag;			/* NULL: the kernel has none */
+	struct evict *evict;
+	TAILQ_HEAD(, survey) surveys;		/* that are being made, or used */
+	struct farewell *farewell;
+	struct ratelog open_rate;		/* connections judged without history */
+	uint64_t failed_open;			/* ... as of the last look */
 	uint64_t next_connection;
 	bool short_of_resources;
 	int64_t shortage_since_ns;
@@ -119,11 +174,17 @@ struct pool {
 void pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
     const struct launch_daemon *daemon);
 
+/* At the end, when there are no services any more (stop_fini()). */
+void pool_fini(struct pool *p);
+
+/* limits of berth.json: connections (0: computed by pool_compute_limit()), load (0: none). */
+void pool_set_limits(struct pool *p, uint32_t connections, double load);
+
 /*
- * Places for all services together: `connections` of berth.json, or with 0 what files, processes and memory
- * allow (computed once, with the arithmetic in the log).
+ * Places for all services together where berth.json names no number: what files, processes and memory allow beside so many
+ * listeners.  The arithmetic goes to the log when it is another than the last time.  again: look at the machine anew.
  */
-void pool_set_limit(struct pool *p, uint32_t connections);
+void pool_compute_limit(struct pool *p, uint32_t listeners, bool again);
 
 /* NULL: none of that name. */
 struct pool_service *pool_find(struct pool *p, const char *name);
@@ -140,18 +201,39 @@ void pool_touch(struct pool_service *ps);
 /* Decide anew for every service that was touched. */
 void pool_refresh(struct pool *p);
 
-/* May any connection be accepted now? */
-enum admit_verdict pool_gate(const struct pool *p);
+/* Is there a place in the pool for this service? */
+enum admit_verdict pool_gate(const struct pool_service *ps);
+
+/* What keeps a connection of this service from a place now: its own gate, else the pool's. */
+enum admit_verdict pool_verdict(const struct pool_service *ps);
+
+/* What pool_gate() and the service's own gate decide upon, as of now. */
+struct admit_pool_facts pool_facts(const struct pool_service *ps);
+struct admit_service_facts pool_service_facts(const struct pool_service *ps);
+
+/*
+ * Whose turn it is: a service with something to accept or to decide, and the right to do it.  NULL: nobody's.
+ * pool_served(): it had one connection.
+ */
+struct pool_service *pool_next(struct pool *p);
+void pool_served(struct pool_service *ps);
 
 /* Take and give back one place of the pool and of the service. */
 void pool_take_place(struct pool_service *ps);
 void pool_give_place(struct pool_service *ps);
 
+/* A place was made for this service: it comes before all that wait for one. */
+void pool_prefer(struct pool_service *ps);
+
+/* The service has another version, or none: what depends on it is fitted. */
+void pool_fit(struct pool_service *ps, const struct service *before);
+
 /*
- * accept(2) or clone(2) had no resources: nothing is accepted until a timer, or the end of any handler.
- * pool_shortage_over() after the first success.
+ * accept(2) or clone(2) had no resources: nothing is accepted until a connection that is evicted for it has ended, or,
+ * if there is none, until a timer or the end of any handler.  pool_shortage_over() after the first success.
  */
 void pool_shortage(struct pool *p, int error);
+void pool_shortage_pause(struct pool *p);
 void pool_shortage_over(struct pool *p);
 void pool_shortage_wake(struct pool *p);
 

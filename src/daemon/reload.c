@@ -162,7 +162,7 @@ read_settings(struct reload *r)
 	settings_free(r->settings);
 	r->settings = now;
 	apply_log(r, now);
-	pool_set_limit(r->pool, now->limits_connections);
+	pool_set_limits(r->pool, now->limits_connections, now->limits_load);
 }
 
 /* ---- one run ---- */
@@ -556,6 +556,7 @@ reload_check(const struct settings *s, char *const *directories, struct diag_lis
 		.defaults = s->defaults };
 	struct lookup_table asked = { 0 };
 	struct scan scan;
+	uint64_t reserved = 0;
 	size_t good = 0;
 	bool transient = false;
 
@@ -570,7 +571,8 @@ reload_check(const struct settings *s, char *const *directories, struct diag_lis
 		struct scan_file *f = &scan.file[i];
 
 		if (f->service != NULL && spec_resolve(f->service, &ctx, f->path, &asked,
-		    &f->errors, &transient))
+		    &f->errors, &transient) && spec_check_reserve(f->service, f->path, &reserved,
+		    s->limits_connections, &f->errors))
 			good++;
 		for (size_t j = 0; j < f->errors.count; j++)
 			diag_list_add(errs, "%s", f->errors.text[j]);

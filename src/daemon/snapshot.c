@@ -67,26 +67,62 @@ gate_of(const struct pool_service *ps)
 	if (TAILQ_EMPTY(&ps->listeners))
 		return NULL;
 	if (gate == ADMIT_OK)
-		gate = pool_gate(ps->pool);
+		gate = pool_gate(ps);
 	return gate != ADMIT_OK ? admit_word(gate) : NULL;
+}
+
+static json_t *
+snapshot_histogram(const struct histogram *h)
+{
+	double mean = h->count > 0 ? (double)h->sum_ns / (double)h->count / 1e9 : 0;
+
+	return json_pack("{s:I,s:f,s:f,s:f}", "count", (json_int_t)h->count, "mean", mean, "p50",
+	    (double)histogram_quantile_ns(h, 500) / 1e9, "p99",
+	    (double)histogram_quantile_ns(h, 990) / 1e9);
+}
+
+static json_t *
+snapshot_refused(const struct pool_counters *c)
+{
+	json_t *refused = json_object();
+
+	for (int v = ADMIT_OK + 1; v < ADMIT_VERDICTS; v++)
+		json_object_set_new(refused, admit_word((enum admit_verdict)v),
+		    json_integer((json_int_t)c->refused[v]));
+	return refused;
+}
+
+/* What was counted. */
+static json_t *
+snapshot_counters(const struct pool_service *ps)
+{
+	const struct pool_counters *c = &ps->count;
+
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:{s:o,s:o,s:o}}", "accepted",
+	    (json_int_t)c->accepted, "pending", (json_int_t)ps->pending, "ended",
+	    (json_int_t)c->ended, "failed", (json_int_t)c->failed, "evicted",
+	    (json_int_t)c->evicted, "peak", (json_int_t)ps->peak, "refused", snapshot_refused(c),
+	    "histograms", "queue_wait", snapshot_histogram(&c->queue_wait), "spawn",
+	    snapshot_histogram(&c->spawn), "lifetime", snapshot_histogram(&c->lifetime));
 }
 
 json_t *
 snapshot_service(const struct pool_service *ps)
 {
 	const struct service *s = ps->service;
-	json_t *endpoints = json_array(), *warnings = strings(&ps->warnings);
+	json_t *endpoints = json_array(), *warnings = strings(&ps->warnings), *all;
 	const struct listener *l;
 
 	TAILQ_FOREACH(l, &ps->listeners, next)
 		if (listener_is_open(l) || l->reason[0] != '\0')
 			json_array_append_new(endpoints, snapshot_endpoint(l));
-	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "name", ps->name,
+	all = json_pack("{s:s,s:o,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o}", "name", ps->name,
 	    "description", text(s != NULL ? s->description : NULL), "file", text(ps->file),
 	    "state", state_of(ps), "gate", text(gate_of(ps)), "active", (json_int_t)ps->active,
-	    "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "accepted",
-	    (json_int_t)ps->count.accepted, "failed", (json_int_t)ps->count.failed, "endpoints",
+	    "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "endpoints",
 	    endpoints, "errors", strings(&ps->errors), "warnings", warnings);
+	json_object_update_new(all, snapshot_counters(ps));
+	return all;
 }
 
 json_t *
@@ -100,37 +136,49 @@ snapshot_list(struct pool *p)
 	return json_pack("{s:o}", "services", a);
 }
 
-static const char *const child_states[] = {
-	[CHILD_HELD] = "starting", [CHILD_FAILED] = "failed", [CHILD_RUNNING] = "running",
-	[CHILD_ENDING] = "ending", [CHILD_KILLED] = "killed",
-};
+/* NULL: it runs, and what was seen says more. */
+static const char *
+stage_of(const struct child *c)
+{
+	if (c->state == CHILD_HELD)
+		return "starting";
+	if (c->state == CHILD_KILLED)
+		return "killed";
+	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT ? NULL : "ending";
+}
 
 static json_t *
-snapshot_child(const struct child *c)
+number_if(bool known, uint64_t n)
 {
+	return known ? json_integer((json_int_t)n) : json_null();
+}
+
+static json_t *
+snapshot_child(const struct survey_item *item)
+{
+	const struct child *c = item->child;
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
+	const char *stage = stage_of(c);
+	bool seen = c->seen.moved_ns != 0, counted = seen && c->peer.u.sa.sa_family != AF_UNIX;
 
-	return json_pack("{s:I,s:s,s:i,s:o,s:o,s:f,s:s}", "connection", (json_int_t)c->connection,
-	    "service", c->service->name, "pid", (int)c->pid, "peer",
+	return json_pack("{s:I,s:s,s:i,s:o,s:o,s:f,s:s,s:o,s:o,s:o,s:o}", "connection",
+	    (json_int_t)c->connection, "service", c->service->name, "pid", (int)c->pid, "peer",
 	    text(child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer))), "local",
 	    text(addr_format(&c->local, local, sizeof(local))), "started", (double)lived / 1e9,
-	    "state", child_states[c->state]);
+	    "state", stage != NULL ? stage : victim_word(item->state), "idle",
+	    seen ? json_real((double)item->look.idle_ns / 1e9) : json_null(), "received",
+	    number_if(counted, c->seen.received), "sent", number_if(counted, c->seen.acked), "why",
+	    text(stage == NULL ? item->why : NULL));
 }
 
 json_t *
-snapshot_connections(struct pool *p, const struct pool_service *service)
+snapshot_connections(const struct survey *s)
 {
 	json_t *a = json_array();
-	const struct pool_service *ps;
-	const struct child *c;
 
-	TAILQ_FOREACH(ps, &p->services, next) {
-		if (service != NULL && service != ps)
-			continue;
-		TAILQ_FOREACH(c, &ps->children, next)
-			if (c->state != CHILD_FAILED)
-				json_array_append_new(a, snapshot_child(c));
-	}
+	for (size_t i = 0; i < s->count; i++)
+		if (s->item[i].child != NULL && s->item[i].child->state != CHILD_FAILED)
+			json_array_append_new(a, snapshot_child(&s->item[i]));
 	return json_pack("{s:o}", "connections", a);
 }

@@ -10,11 +10,12 @@
 #include <jansson.h>
 
 #include "pool.h"
+#include "survey.h"
 
 json_t *snapshot_service(const struct pool_service *ps);
 json_t *snapshot_list(struct pool *p);
 
-/* service: NULL for all. */
-json_t *snapshot_connections(struct pool *p, const struct pool_service *service);
+/* Of a complete survey (SURVEY_ALL): the connections that still live. */
+json_t *snapshot_connections(const struct survey *s);
 
 #endif

@@ -15,7 +15,7 @@ stop_listener(struct listener *l)
 
 	l->quota = queue >= 0 ? queue : INT_MAX;
 	l->stopping = true;
-	if (l->quota == 0 && l->pending_fd < 0)
+	if (l->quota == 0 && l->pending.fd < 0)
 		listener_remove(l);
 	else
 		listener_mark_ready(l);

@@ -223,6 +223,54 @@ source_parse(const char *text, struct source *out, struct diag *why)
 	return true;
 }
 
+/* The address of "HOST:PORT" or "[HOST]:PORT"; a bare IPv6 address has no port. */
+static void
+strip_port(char *text)
+{
+	char *close = strchr(text, ']'), *colon = strchr(text, ':');
+
+	if (text[0] == '[' && close != NULL) {
+		if (close[1] != '\0' && (close[1] != ':' || close[2] == '\0' ||
+		    close[2 + strspn(close + 2, "0123456789")] != '\0'))
+			return;
+		*close = '\0';
+		memmove(text, text + 1, strlen(text));
+	} else if (colon != NULL && strchr(text, '.') != NULL && strchr(colon + 1, ':') == NULL &&
+	    colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] == '\0') {
+		*colon = '\0';
+	}
+}
+
+bool
+source_parse_peer(const char *text, struct addr *peer, uid_t *uid, struct diag *why)
+{
+	char host[ADDR_TEXT_MAX];
+	struct source s;
+	uint32_t number;
+
+	*peer = (struct addr){ 0 };
+	*uid = (uid_t)-1;
+	if (strlen(text) >= sizeof(host) || strchr(text, '/') != NULL)
+		return refuse_form(text, why);
+	memcpy(host, text, strlen(text) + 1);
+	strip_port(host);
+	if (!source_parse(host, &s, why))
+		return false;
+	peer->u.sa.sa_family = s.family;
+	if (s.family == AF_INET) {
+		memcpy(&peer->u.in.sin_addr, s.bytes, sizeof(peer->u.in.sin_addr));
+		peer->len = sizeof(peer->u.in);
+	} else if (s.family == AF_INET6) {
+		memcpy(&peer->u.in6.sin6_addr, s.bytes, sizeof(peer->u.in6.sin6_addr));
+		peer->len = sizeof(peer->u.in6);
+	} else {
+		memcpy(&number, s.bytes, sizeof(number));
+		*uid = ntohl(number);
+		peer->len = sizeof(sa_family_t);
+	}
+	return true;
+}
+
 const char *
 source_format(const struct source *s, char *buf, size_t size)
 {

@@ -39,6 +39,12 @@ bool source_within(const struct source *a, const struct source *outer);
  */
 bool source_parse(const char *text, struct source *out, struct diag *why);
 
+/*
+ * One client: "192.0.2.7", "2001:db8::1", with a port as in the log too ("192.0.2.7:4711", "[2001:db8::1]:4711"), or "uid:1000".
+ * *uid is that of a unix peer, else -1.
+ */
+bool source_parse_peer(const char *text, struct addr *peer, uid_t *uid, struct diag *why);
+
 /* "192.0.2.7" (all bits), "192.0.2.0/24", "2001:db8::/64", "uid:1000", "none".  Returns buf. */
 const char *source_format(const struct source *s, char *buf, size_t size);
 

@@ -75,6 +75,7 @@ spec_release(struct service *s)
 	spec_type_free_list(s->process.environment);
 	spec_type_free_list(s->process.pass_environment);
 	free(s->process.working_directory);
+	spec_admission_free(s);
 	free(s->identity.groups);
 	free(s->identity.user);
 	free(s->identity.home);
@@ -178,6 +179,7 @@ spec_parse(const struct spec_context *ctx, const char *file, const char *name, c
 	spec_read_required(&r, spec_keys_service, merged);
 	check_user(&r, ctx, merged);
 	spec_check_listen(&r, s);
+	spec_admission_finish(&r, s, own, merged);
 	if (errs->count == before) {
 		s->own = dump(own, 0);
 		s->merged = dump(merged, JSON_SORT_KEYS);

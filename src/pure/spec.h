@@ -21,9 +21,12 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "access.h"
+#include "bucket.h"
 #include "diag.h"
 #include "endpoint.h"
 #include "lookup.h"
+#include "victim.h"
 
 #define SPEC_FILE_MAX 65536	/* bytes; a longer file is refused */
 
@@ -50,6 +53,20 @@ struct spec_identity {
 	char *user, *home, *shell; /* owned */
 };
 
+/* One step of limits.overflow. */
+enum spec_step_kind { SPEC_STEP_EVICT, SPEC_STEP_WAIT, SPEC_STEP_REFUSE, SPEC_STEP_BANNER };
+
+struct spec_step {
+	enum spec_step_kind kind;
+	int64_t wait_ns;	/* WAIT: since the arrival; 0: for ever */
+	char *banner;		/* BANNER: owned */
+};
+
+/* Which handlers are judged: those that wait for their client alone, or for other descriptors too. */
+enum spec_waiting { SPEC_WAITING_ONLY, SPEC_WAITING_ANY };
+
+#define SPEC_STATUSES 256	/* of exit(3) */
+
 struct service {
 	unsigned refs;
 	char *name;		/* owned: the file's name without ".json" */
@@ -75,11 +92,35 @@ struct service {
 	} process;
 	struct {
 		uint32_t connections;	/* 0: none */
+		uint32_t connections_per_source; /* 0: none */
+		struct {
+			uint32_t ipv4, ipv6; /* bits */
+		} source_prefix;
+		struct bucket_rate rate, rate_per_source; /* count 0: none; else burst is at least 1 */
+		uint32_t reserve, weight;
+		double load;		/* 0: none */
+		struct spec_step *overflow; /* owned; at least one step, the last answers for good: never EVICT,
+					     * nor WAIT with a time */
+		size_t noverflow;
 	} limits;
 	struct {
+		int64_t idle_ns, first_byte_ns; /* 0: none; always none with a unix endpoint */
 		int64_t lifetime_ns;	/* 0: none */
 		int64_t stop_ns;
 	} timeouts;
+	struct {
+		int64_t min_idle_ns;
+		int64_t keep_alive_ns;	/* 0: none */
+		enum victim_order order;
+		enum spec_waiting waiting;
+		char *goodbye;		/* owned; NULL none */
+	} evict;
+	struct access access;
+	struct {
+		int64_t signal_ns, first_byte_ns; /* 0: none */
+		int64_t *exit_ns;	/* owned, SPEC_STATUSES by status; NULL: none */
+		int64_t threshold_ns, max_ns;
+	} penalties;
 	struct {
 		int backlog;
 		bool keep_alive, no_delay, free_bind;
@@ -130,6 +171,13 @@ void spec_wants(const struct service *s, struct lookup_table *t);
 bool spec_resolve(struct service *s, const struct spec_context *ctx, const char *file,
     const struct lookup_table *t, struct diag_list *errs, bool *transient);
 
+/*
+ * Does limits.reserve of s still fit into a pool of `limit` places (0: not known yet) beside those that *total counts?  Adds it, or
+ * says in errs, as spec_parse() does, why not.
+ */
+bool spec_check_reserve(const struct service *s, const char *file, uint64_t *total, uint32_t limit,
+    struct diag_list *errs);
+
 struct service *spec_hold(struct service *s);
 void spec_release(struct service *s);	/* NULL is harmless */
 
@@ -159,6 +207,7 @@ struct settings {
 	enum spec_log_format log_format;
 	int log_level;		/* syslog(3): 3 error, 4 warning, 5 notice, 6 info, 7 debug */
 	uint32_t limits_connections; /* 0: computed */
+	double limits_load;	/* 0: none */
 	bool stop_leave;	/* stop_grace: "leave" */
 	int64_t stop_grace_ns;
 	json_t *defaults;	/* owned reference; NULL none */

@@ -4,6 +4,9 @@
 #include "spec_table.h"
 
 #define NEW SPEC_EFFECT_NEW_HANDLERS
+#define LIVE .effect = SPEC_EFFECT_LIVE
+#define NONE .flags = SPEC_NONE
+#define COUNT_MAX 1000000
 #define SERVICE(member) .offset = offsetof(struct service, member)
 #define SETTINGS(member) .offset = offsetof(struct settings, member)
 
@@ -19,6 +22,14 @@ static const struct spec_word targets[] = {
 
 static const struct spec_word formats[] = {
 	{ "text", SPEC_LOG_TEXT }, { "json", SPEC_LOG_JSON }, { NULL, 0 }
+};
+
+static const struct spec_word orders[] = {
+	{ "oldest", VICTIM_OLDEST }, { "longest_idle", VICTIM_LONGEST_IDLE }, { NULL, 0 }
+};
+
+static const struct spec_word waitings[] = {
+	{ "only", SPEC_WAITING_ONLY }, { "any", SPEC_WAITING_ANY }, { NULL, 0 }
 };
 
 /* syslog(3) numbers */
@@ -48,6 +59,11 @@ static const struct spec_key process_keys[] = {
 };
 
 static const struct spec_key timeouts_keys[] = {
+	{ "idle", &spec_type_duration, SERVICE(timeouts.idle_ns), .effect = NEW, .flags = SPEC_NONE,
+	    .doc = "A handler is ended when no byte has moved for this long; not on unix sockets." },
+	{ "first_byte", &spec_type_duration, SERVICE(timeouts.first_byte_ns), .effect = NEW,
+	    .flags = SPEC_NONE, .doc = "A handler is ended when its client has sent nothing for this "
+	    "long since the accept; not on unix sockets." },
 	{ "lifetime", &spec_type_duration, SERVICE(timeouts.lifetime_ns), .effect = NEW,
 	    .flags = SPEC_NONE, .doc = "A handler is ended after this long." },
 	{ "stop", &spec_type_duration, SERVICE(timeouts.stop_ns), .fallback = "\"10s\"",
@@ -55,10 +71,79 @@ static const struct spec_key timeouts_keys[] = {
 	{ .name = NULL }
 };
 
+static const struct spec_key source_prefix_keys[] = {
+	{ "ipv4", &spec_type_count, SERVICE(limits.source_prefix.ipv4), .max = 32, .fallback = "32",
+	    LIVE, .doc = "Bits of an IPv4 address." },
+	{ "ipv6", &spec_type_count, SERVICE(limits.source_prefix.ipv6), .max = 128, .fallback = "64",
+	    LIVE, .doc = "Bits of an IPv6 address." },
+	{ .name = NULL }
+};
+
 static const struct spec_key limits_keys[] = {
-	{ "connections", &spec_type_count, SERVICE(limits.connections), .min = 1, .max = 1000000,
-	    .fallback = "100", .effect = SPEC_EFFECT_LIVE, .flags = SPEC_NONE,
-	    .doc = "Live handlers of this service at once." },
+	{ "connections", &spec_type_count, SERVICE(limits.connections), .min = 1, .max = COUNT_MAX,
+	    .fallback = "100", LIVE, NONE, .doc = "Live handlers of this service at once." },
+	{ "connections_per_source", &spec_type_count, SERVICE(limits.connections_per_source),
+	    .min = 1, .max = COUNT_MAX, LIVE, NONE,
+	    .doc = "Live handlers of one source at once." },
+	{ "source_prefix", .inside = source_prefix_keys, .doc = "What counts as one source." },
+	{ "rate", &spec_type_rate, SERVICE(limits.rate), LIVE, NONE,
+	    .doc = "New connections, as in \"50/s\"." },
+	{ "burst", &spec_type_count, SERVICE(limits.rate.burst), .min = 1, .max = COUNT_MAX, LIVE,
+	    NONE, .doc = "Of them at once; the count in rate when not given." },
+	{ "rate_per_source", &spec_type_rate, SERVICE(limits.rate_per_source), LIVE, NONE,
+	    .doc = "New connections of one source, as in \"10/min\"." },
+	{ "burst_per_source", &spec_type_count, SERVICE(limits.rate_per_source.burst), .min = 1,
+	    .max = COUNT_MAX, LIVE, NONE,
+	    .doc = "Of them at once; the count in rate_per_source when not given." },
+	{ "reserve", &spec_type_count, SERVICE(limits.reserve), .min = 1, .max = COUNT_MAX,
+	    .fallback = "0", LIVE, NONE, .doc = "Places in the pool that are kept for this service." },
+	{ "weight", &spec_type_count, SERVICE(limits.weight), .min = 1, .max = 1000,
+	    .fallback = "1", LIVE, .doc = "Share of the accepts when several services are busy." },
+	{ "load", &spec_type_load, SERVICE(limits.load), LIVE, NONE,
+	    .doc = "No new handler while the load average is at or above this." },
+	{ "overflow", &spec_type_overflow, .fallback = "[\"wait\"]", LIVE,
+	    .doc = "What to do, in order, when there is no place." },
+	{ .name = NULL }
+};
+
+static const struct spec_key evict_keys[] = {
+	{ "min_idle", &spec_type_duration, SERVICE(evict.min_idle_ns), .fallback = "\"5s\"",
+	    .effect = NEW, .doc = "No connection is taken that was idle for less." },
+	{ "keep_alive", &spec_type_duration, SERVICE(evict.keep_alive_ns), .min = 1000000,
+	    .effect = NEW, .doc = "A connection that was idle for longer is taken before all others." },
+	{ "order", &spec_type_word, SERVICE(evict.order), .words = orders,
+	    .fallback = "\"oldest\"", LIVE,
+	    .doc = "Which of this service's connections is taken first." },
+	{ "waiting", &spec_type_word, SERVICE(evict.waiting), .words = waitings,
+	    .fallback = "\"only\"", .effect = NEW,
+	    .doc = "Must the handler wait for its client alone, or for anything beside it?" },
+	{ "goodbye", &spec_type_message, SERVICE(evict.goodbye), .effect = NEW,
+	    .doc = "Text for the client whose connection is taken." },
+	{ .name = NULL }
+};
+
+static const struct spec_key access_keys[] = {
+	{ "allow", &spec_type_access, SERVICE(access.allow), LIVE,
+	    .doc = "Only these may connect: addresses, prefixes, \"local\"." },
+	{ "deny", &spec_type_access, SERVICE(access.deny), LIVE,
+	    .doc = "These may not connect, whatever allow says." },
+	{ .name = NULL }
+};
+
+static const struct spec_key penalties_keys[] = {
+	{ "signal", &spec_type_duration, SERVICE(penalties.signal_ns), .fallback = "\"0s\"",
+	    LIVE, .doc = "For a handler that dies by a signal." },
+	{ "exit", &spec_type_penalty_exit, SERVICE(penalties.exit_ns), .fallback = "{}",
+	    LIVE, .doc = "For handlers that exit with a status, by status." },
+	{ "first_byte", &spec_type_duration, SERVICE(penalties.first_byte_ns),
+	    .fallback = "\"0s\"", LIVE,
+	    .doc = "For a connection that timeouts.first_byte ends." },
+	{ "threshold", &spec_type_duration, SERVICE(penalties.threshold_ns), .min = 1000000,
+	    .fallback = "\"15s\"", LIVE,
+	    .doc = "A source with this balance or more is refused." },
+	{ "max", &spec_type_duration, SERVICE(penalties.max_ns), .min = 1000000,
+	    .fallback = "\"10min\"", LIVE,
+	    .doc = "No balance rises above this." },
 	{ .name = NULL }
 };
 
@@ -112,6 +197,9 @@ const struct spec_key spec_keys_service[] = {
 	{ "process", .inside = process_keys, .doc = "What the program finds itself in." },
 	{ "timeouts", .inside = timeouts_keys, .doc = "When a handler is ended." },
 	{ "limits", .inside = limits_keys, .doc = "How much at once." },
+	{ "evict", .inside = evict_keys, .doc = "Whose connection is taken when a place is needed." },
+	{ "access", .inside = access_keys, .doc = "Who may connect." },
+	{ "penalties", .inside = penalties_keys, .doc = "What bad ends cost their source." },
 	{ "socket", .inside = socket_keys, .doc = "Options of the listening sockets." },
 	{ "log", .inside = log_keys, .doc = "What is logged." },
 	{ .name = NULL }
@@ -142,6 +230,8 @@ static const struct spec_key settings_limits_keys[] = {
 	{ "connections", &spec_type_count, SETTINGS(limits_connections), .min = 1, .max = 1000000,
 	    .effect = SPEC_EFFECT_LIVE, .flags = SPEC_NONE,
 	    .doc = "Live handlers of all services together; computed when not given." },
+	{ "load", &spec_type_load, SETTINGS(limits_load), .effect = SPEC_EFFECT_LIVE,
+	    .flags = SPEC_NONE, .doc = "No new handler while the load average is at or above this." },
 	{ .name = NULL }
 };
 

@@ -223,20 +223,22 @@ report_unknown(struct spec_reader *r, const char *name, const struct near *n)
 		diag_list_add(r->errs, "%s: \"%s\" is not a known key", r->file, path);
 }
 
+static bool
+is_part_of(const struct spec_key *keys, const struct spec_key *table)
+{
+	if (keys == table)
+		return true;
+	for (const struct spec_key *k = table; k->name != NULL; k++)
+		if (k->inside != NULL && is_part_of(keys, k->inside))
+			return true;
+	return false;
+}
+
 /* The table that `keys` is a part of: service and settings are the two roots. */
 static const struct spec_key *
 root_of(const struct spec_key *keys)
 {
-	const struct spec_key *roots[] = { spec_keys_service, spec_keys_settings };
-
-	for (size_t i = 0; i < 2; i++) {
-		if (roots[i] == keys)
-			return roots[i];
-		for (const struct spec_key *k = roots[i]; k->name != NULL; k++)
-			if (k->inside == keys)
-				return roots[i];
-	}
-	return keys;
+	return is_part_of(keys, spec_keys_service) ? spec_keys_service : spec_keys_settings;
 }
 
 void

@@ -84,10 +84,40 @@ extern const struct spec_type spec_type_text, spec_type_filled_text, spec_type_p
     spec_type_pass_environment, spec_type_rlimits, spec_type_oom_score_adj,
     spec_type_stop_grace, spec_type_defaults;
 
+/* The member of `into` that a row is about. */
+#define SPEC_AT(into, k, type) ((type *)(void *)((char *)(into) + (k)->offset))
+
+/* The row lets 0 or null stand for none, and the value is that. */
+bool spec_type_is_none(const struct spec_key *k, const json_t *value);
+
+/*
+ * A duration that is not none: into *ns, or a complaint that asks for `expect`.  At least min_ns.
+ */
+bool spec_type_read_duration(struct spec_reader *r, const char *expect, int64_t min_ns,
+    const json_t *value, int64_t *ns);
+
+/* Complain about one element of an array. */
+void spec_type_element_mismatch(struct spec_reader *r, size_t i, const char *expect,
+    const json_t *value);
+
 /* Keys that the object of a type like rlimits may have, for the schema: NULL-terminated on i. */
 const char *spec_type_rlimit_name(size_t i);
 
 void spec_type_free_list(char **list);	/* NULL is harmless */
+
+/* ---- spec_admission.c: limits, access, penalties, and what evict and timeouts say ---- */
+
+extern const struct spec_type spec_type_rate, spec_type_load, spec_type_overflow,
+    spec_type_access, spec_type_penalty_exit, spec_type_message;
+
+/*
+ * What concerns several keys at once, after all were read: defaults that depend on other keys, and keys that contradict each
+ * other.  own: the file's object.  merged: what takes effect; keys of `defaults` that cannot apply to the service go from it.
+ */
+void spec_admission_finish(struct spec_reader *r, struct service *s, const json_t *own,
+    json_t *merged);
+
+void spec_admission_free(struct service *s);
 
 /* ---- spec_read.c ---- */
 

@@ -11,11 +11,10 @@
 #define ID_MAX 4294967294LL	/* (uid_t)-1 means "leave it" to the kernel */
 #define LISTEN_MAX 256
 
-/* The member that a row is about. */
-#define AT(into, k, type) ((type *)(void *)((char *)(into) + (k)->offset))
+#define AT SPEC_AT
 
-static bool
-is_none(const struct spec_key *k, const json_t *value)
+bool
+spec_type_is_none(const struct spec_key *k, const json_t *value)
 {
 	return k->flags & SPEC_NONE && (json_is_null(value) ||
 	    (json_is_integer(value) && json_integer_value(value) == 0));
@@ -113,7 +112,7 @@ read_int(struct spec_reader *r, const struct spec_key *k, const json_t *value, v
 static void
 read_count(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
 {
-	if (is_none(k, value))
+	if (spec_type_is_none(k, value))
 		*AT(into, k, uint32_t) = 0;
 	else if (in_range(k, value))
 		*AT(into, k, uint32_t) = (uint32_t)json_integer_value(value);
@@ -140,21 +139,38 @@ read_bool(struct spec_reader *r, const struct spec_key *k, const json_t *value, 
 		spec_read_mismatch_key(r, k, value);
 }
 
+bool
+spec_type_read_duration(struct spec_reader *r, const char *expect, int64_t min_ns,
+    const json_t *value, int64_t *ns)
+{
+	char text[SCALAR_DURATION_MAX];
+	struct diag why;
+
+	if (json_is_integer(value))
+		spec_read_fail(r, "expected %s, found %lld: a number needs a unit, as in \"%llds\"",
+		    expect, (long long)json_integer_value(value),
+		    (long long)json_integer_value(value));
+	else if (!json_is_string(value))
+		spec_read_mismatch(r, expect, value);
+	else if (!scalar_duration(json_string_value(value), ns, &why))
+		spec_read_fail(r, "%s", why.text);
+	else if (*ns < min_ns)
+		spec_read_fail(r, "\"%s\" is out of range: at least %s",
+		    json_string_value(value), scalar_format_duration(min_ns, text, sizeof(text)));
+	else
+		return true;
+	return false;
+}
+
 static void
 read_duration(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
 {
-	struct diag why;
-
-	if (is_none(k, value))
+	if (spec_type_is_none(k, value))
 		*AT(into, k, int64_t) = 0;
-	else if (json_is_integer(value))
-		spec_read_fail(r, "expected %s, found %lld: a number needs a unit, as in \"%llds\"",
-		    k->type->expect, (long long)json_integer_value(value),
-		    (long long)json_integer_value(value));
-	else if (!json_is_string(value))
+	else if (!json_is_integer(value) && !json_is_string(value))
 		spec_read_mismatch_key(r, k, value);
-	else if (!scalar_duration(json_string_value(value), AT(into, k, int64_t), &why))
-		spec_read_fail(r, "%s", why.text);
+	else
+		spec_type_read_duration(r, k->type->expect, k->min, value, AT(into, k, int64_t));
 }
 
 static void
@@ -228,8 +244,8 @@ const struct spec_type spec_type_group = {
 /* ---- lists ---- */
 
 /* Complain about one element of a list. */
-static void
-element_mismatch(struct spec_reader *r, size_t i, const char *expect, const json_t *value)
+void
+spec_type_element_mismatch(struct spec_reader *r, size_t i, const char *expect, const json_t *value)
 {
 	char index[32];
 
@@ -254,7 +270,8 @@ read_groups(struct spec_reader *r, const struct spec_key *k, const json_t *value
 		if (ident_of(json_array_get(value, i), &s->groups[s->ngroups]))
 			s->ngroups++;
 		else
-			element_mismatch(r, i, spec_type_group.expect, json_array_get(value, i));
+			spec_type_element_mismatch(r, i, spec_type_group.expect,
+			    json_array_get(value, i));
 }
 
 /* What is wrong with one string of a list: what was expected instead, or NULL. */
@@ -273,7 +290,7 @@ read_list(struct spec_reader *r, const json_t *array, list_check *check)
 		    "a string";
 
 		if (expect != NULL)
-			element_mismatch(r, i, expect, e);
+			spec_type_element_mismatch(r, i, expect, e);
 		else
 			list[made++] = xstrdup(json_string_value(e));
 	}
@@ -353,7 +370,7 @@ read_listen(struct spec_reader *r, const struct spec_key *k, const json_t *value
 		if (json_is_string(e))
 			read_endpoint(r, e, s);
 		else
-			element_mismatch(r, i, "a string such as \"tcp:7777\"", e);
+			spec_type_element_mismatch(r, i, "a string such as \"tcp:7777\"", e);
 	}
 }
 

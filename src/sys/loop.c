@@ -48,8 +48,8 @@ struct loop {
 	SLIST_HEAD(, loop_source) dead;
 };
 
-static int64_t
-clock_now(void)
+int64_t
+loop_clock(void)
 {
 	struct timespec t;
 
@@ -74,7 +74,7 @@ loop_new(void)
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->timerfd, &ev) < 0)
 		goto fail;
 	SLIST_INIT(&l->dead);
-	l->now_ns = clock_now();
+	l->now_ns = loop_clock();
 	return l;
 fail:
 	loop_free(l);
@@ -345,7 +345,7 @@ loop_run(struct loop *l)
 		n = epoll_wait(l->epfd, ev, BATCH, again ? 0 : -1);
 		if (n < 0 && errno != EINTR)
 			return -1;
-		l->now_ns = clock_now();
+		l->now_ns = loop_clock();
 		for (int i = 0; i < n; i++) {
 			struct loop_source *s = event_source(l, ev[i].data.u64);
 

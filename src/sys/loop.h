@@ -26,6 +26,9 @@ void loop_free(struct loop *l);
 /* Time of this turn, CLOCK_MONOTONIC, nanoseconds. */
 int64_t loop_now(const struct loop *l);
 
+/* The same clock right now, to measure what is done within a turn; decisions go by loop_now(). */
+int64_t loop_clock(void);
+
 /*
  * Watch fd.  The fd stays the caller's: remove the source before closing it
  * (a registration outlives close(2) while another process holds the description).

@@ -330,14 +330,40 @@ sock_local(int fd, struct addr *local)
 	addr_unmap(local);
 }
 
-bool
-sock_is_gone(int fd)
+void
+sock_look(int fd, bool *gone, int64_t *waited_ns)
 {
-	struct tcp_info info;
-	socklen_t len = offsetof(struct tcp_info, tcpi_ca_state);
+	struct tcp_info info = { 0 };
+	socklen_t len = waited_ns == NULL ? offsetof(struct tcp_info, tcpi_ca_state)
+					  : offsetof(struct tcp_info, tcpi_last_ack_sent);
+	bool known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0;
 
 	/* the state is the first byte; 7 is TCP_CLOSE (include/net/tcp_states.h) */
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == 7;
+	*gone = known && info.tcpi_state == 7;
+	if (waited_ns != NULL)
+		*waited_ns = known ? (int64_t)info.tcpi_last_data_sent * 1000000 : 0;
+}
+
+void
+sock_reset(int fd, bool is_tcp)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (is_tcp)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+int
+sock_device(int fd, const struct addr *local, bool is_bound)
+{
+	char name[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(name);
+
+	if (is_bound && getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &len) == 0 &&
+	    name[0] != '\0')
+		return (int)if_nametoindex(name);
+	return local->u.sa.sa_family == AF_INET6 ? (int)local->u.in6.sin6_scope_id : 0;
 }
 
 bool

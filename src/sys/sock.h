@@ -70,8 +70,20 @@ enum sock_accepted sock_accept(int listener, int *fd, struct addr *peer);
 /* The connection's own address (getsockname), unmapped. */
 void sock_local(int fd, struct addr *local);
 
-/* A TCP connection that its client has reset already. */
-bool sock_is_gone(int fd);
+/*
+ * A TCP connection: has its client reset it already, and how long ago was its handshake or the last byte that was sent on it: right
+ * after accept(2), how long it has waited in the queue (tcpi_last_data_sent, with a grain of 4 ms).  waited_ns may be NULL.
+ */
+void sock_look(int fd, bool *gone, int64_t *waited_ns);
+
+/* Close; a TCP connection is reset (SO_LINGER of 0, socket(7)), so that its client sees that it was refused. */
+void sock_reset(int fd, bool is_tcp);
+
+/*
+ * The interface that a connection is tied to, as sock_diag(7) wants to know it: the scope of a link-local address, or, if
+ * is_bound, SO_BINDTODEVICE.  0: none.
+ */
+int sock_device(int fd, const struct addr *local, bool is_bound);
 
 /* SO_PEERCRED of a unix connection; false: none. */
 bool sock_credentials(int fd, uid_t *uid, gid_t *gid, pid_t *pid);

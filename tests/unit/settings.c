@@ -38,6 +38,23 @@ test_messages(void)
 		    "b.json: limits.connections: expected a whole number from 1 to 1000000 (or null for "
 		    "none), found 1000001\n" },
 		{ "limits.connections: null", "{\"limits\":{\"connections\":null}}", "" },
+		{ "limits.load: a fraction", "{\"limits\":{\"load\":7.5}}", "" },
+		{ "limits.load: 0", "{\"limits\":{\"load\":0}}", "" },
+		{ "limits.load: a string", "{\"limits\":{\"load\":\"8\"}}",
+		    "b.json: limits.load: expected a number above 0, at most 1000000 (or null for none), "
+		    "found \"8\"\n" },
+		{ "defaults: a bad step of overflow", "{\"defaults\":{\"limits\":{\"overflow\":[{\"wait\":1}]}}}",
+		    "b.json: defaults.limits.overflow[0].wait: expected a duration such as \"300ms\", found "
+		    "1: a number needs a unit, as in \"1s\"\n" },
+		{ "defaults: an unknown key of an object in an object",
+		    "{\"defaults\":{\"limits\":{\"source_prefix\":{\"ipv5\":1}}}}",
+		    "b.json: \"defaults.limits.source_prefix.ipv5\" is not a known key; did you mean "
+		    "\"defaults.limits.source_prefix.ipv4\"?\n" },
+		{ "defaults: a bad address is an error of the file", "{\"defaults\":{\"access\":{\"deny\":"
+		    "[\"10.0.0.1/8\"]}}}", "b.json: defaults.access.deny[0]: \"10.0.0.1/8\" has bits set "
+		    "beyond its first 8: did you mean \"10.0.0.0/8\"?\n" },
+		{ "defaults: what cannot apply to every service may stand there",
+		    "{\"defaults\":{\"timeouts\":{\"idle\":\"5min\"},\"limits\":{\"burst\":5}}}", "" },
 		{ "stop_grace: a bare number", "{\"stop_grace\":30}",
 		    "b.json: stop_grace: expected a duration such as \"30s\", or \"leave\", found 30: a "
 		    "number needs a unit, as in \"30s\"\n" },
@@ -90,13 +107,13 @@ test_values(void)
 {
 	static const char text[] = "{\"services\":[\"/a\",\"/b\"],\"control\":{\"group\":\"4\"},"
 	    "\"log\":{\"target\":\"journal\",\"level\":\"error\"},\"stop_grace\":\"5min\","
-	    "\"defaults\":{\"limits\":{\"connections\":3}}}";
+	    "\"limits\":{\"load\":12},\"defaults\":{\"limits\":{\"connections\":3}}}";
 	struct diag_list errs = {0};
 	struct settings *s = settings_default();
 
 	UNIT_CHECK("default: nothing is given", s->services == NULL && s->control_socket == NULL &&
-	    !s->control_group.set && s->defaults == NULL && s->limits_connections == 0, "%u",
-	    s->limits_connections);
+	    !s->control_group.set && s->defaults == NULL && s->limits_connections == 0 &&
+	    s->limits_load <= 0, "%u", s->limits_connections);
 	UNIT_CHECK("default: log", s->log_target == SPEC_LOG_AUTO && s->log_format == SPEC_LOG_TEXT &&
 	    s->log_level == 6, "%d", s->log_level);
 	UNIT_CHECK("default: 30s of grace", !s->stop_leave && s->stop_grace_ns == 30000000000,
@@ -114,6 +131,7 @@ test_values(void)
 	    s->log_level);
 	UNIT_CHECK("value: grace", s->stop_grace_ns == 300000000000, "%lld",
 	    (long long)s->stop_grace_ns);
+	UNIT_CHECK("value: load", s->limits_load >= 12 && s->limits_load <= 12, "%g", s->limits_load);
 	UNIT_CHECK("value: defaults are the object", json_object_size(s->defaults) == 1, "%zu",
 	    json_object_size(s->defaults));
 	settings_free(s);

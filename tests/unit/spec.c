@@ -281,6 +281,212 @@ static const struct row meaning[] = {
 	    " log.connections: expected true or false, found \"yes\"\n" },
 };
 
+static const struct row admission[] = {
+	{ "limits: every form", "{" LE ",\"limits\":{\"connections\":20,\"connections_per_source\":3,"
+	    "\"source_prefix\":{\"ipv4\":24,\"ipv6\":56},\"rate\":\"50/s\",\"burst\":100,"
+	    "\"rate_per_source\":\"5/10s\",\"burst_per_source\":1,\"reserve\":2,\"weight\":1000,"
+	    "\"load\":7.5,\"overflow\":[\"evict\",{\"wait\":\"300ms\"},{\"banner\":\"421 busy\\r\\n\"}]}}",
+	    "" },
+	{ "limits: 0 is none", "{" LE ",\"limits\":{\"connections_per_source\":0,\"rate\":0,\"burst\":0,"
+	    "\"rate_per_source\":0,\"burst_per_source\":0,\"reserve\":0,\"load\":0}}", "" },
+	{ "limits: null is none", "{" LE ",\"limits\":{\"connections_per_source\":null,\"rate\":null,"
+	    "\"burst\":null,\"rate_per_source\":null,\"burst_per_source\":null,\"reserve\":null,"
+	    "\"load\":null}}", "" },
+	{ "limits: a key that is near", "{" LE ",\"limits\":{\"rate_per_sorce\":\"5/s\"}}",
+	    " \"limits.rate_per_sorce\" is not a known key; did you mean \"limits.rate_per_source\"?\n" },
+	{ "connections_per_source: negative", "{" LE ",\"limits\":{\"connections_per_source\":-1}}",
+	    " limits.connections_per_source: expected a whole number from 1 to 1000000 (or null for "
+	    "none), found -1\n" },
+	{ "source_prefix: 0 and all bits", "{" LE ",\"limits\":{\"source_prefix\":{\"ipv4\":0,"
+	    "\"ipv6\":128}}}", "" },
+	{ "source_prefix: too long", "{" LE ",\"limits\":{\"source_prefix\":{\"ipv4\":33,\"ipv6\":129}}}",
+	    " limits.source_prefix.ipv4: expected a whole number from 0 to 32, found 33\n"
+	    " limits.source_prefix.ipv6: expected a whole number from 0 to 128, found 129\n" },
+	{ "source_prefix: null is no length", "{" LE ",\"limits\":{\"source_prefix\":{\"ipv4\":null}}}",
+	    " limits.source_prefix.ipv4: expected a whole number from 0 to 32, found null\n" },
+	{ "source_prefix: a number", "{" LE ",\"limits\":{\"source_prefix\":24}}",
+	    " limits.source_prefix: expected an object, found 24\n" },
+	{ "source_prefix: an unknown key", "{" LE ",\"limits\":{\"source_prefix\":{\"ip4\":24}}}",
+	    " \"limits.source_prefix.ip4\" is not a known key; did you mean "
+	    "\"limits.source_prefix.ipv4\"?\n" },
+	{ "a key of source_prefix elsewhere", "{" LE ",\"limits\":{\"ipv6\":64}}",
+	    " \"limits.ipv6\" is not a known key; did you mean \"limits.source_prefix.ipv6\"?\n" },
+	{ "rate: digits", "{" LE ",\"limits\":{\"rate\":\"50\"}}",
+	    " limits.rate: \"50\" needs a unit, as in \"50/s\"\n" },
+	{ "rate: a bare number", "{" LE ",\"limits\":{\"rate\":50}}",
+	    " limits.rate: expected a rate such as \"50/s\", found 50: a number needs a unit, as in "
+	    "\"50/s\"\n" },
+	{ "rate: a real number", "{" LE ",\"limits\":{\"rate\":0.5}}",
+	    " limits.rate: expected a rate such as \"50/s\" (or null for none), found 0.5\n" },
+	{ "rate: out of range", "{" LE ",\"limits\":{\"rate_per_source\":\"0/s\"}}",
+	    " limits.rate_per_source: \"0/s\" is out of range: a rate is from 1 to 1000000, over at "
+	    "least 1ms and at most 365d\n" },
+	{ "burst: without a rate", "{" LE ",\"limits\":{\"burst\":5,\"burst_per_source\":5}}",
+	    " limits.burst: there is no limits.rate that it could belong to\n"
+	    " limits.burst_per_source: there is no limits.rate_per_source that it could belong to\n" },
+	{ "burst: with a rate of none", "{" LE ",\"limits\":{\"burst\":5,\"rate\":0}}",
+	    " limits.burst: there is no limits.rate" },
+	{ "burst: a rate", "{" LE ",\"limits\":{\"rate\":\"5/s\",\"burst\":\"5/s\"}}",
+	    " limits.burst: expected a whole number from 1 to 1000000 (or null for none), found "
+	    "\"5/s\"\n" },
+	{ "weight: 0 is no weight", "{" LE ",\"limits\":{\"weight\":0}}",
+	    " limits.weight: expected a whole number from 1 to 1000, found 0\n" },
+	{ "weight: 1001", "{" LE ",\"limits\":{\"weight\":1001}}",
+	    " limits.weight: expected a whole number from 1 to 1000, found 1001\n" },
+	{ "load: a whole number", "{" LE ",\"limits\":{\"load\":8}}", "" },
+	{ "load: 0.0 is no load", "{" LE ",\"limits\":{\"load\":0.0}}",
+	    " limits.load: expected a number above 0, at most 1000000 (or null for none), found 0.0\n" },
+	{ "load: negative", "{" LE ",\"limits\":{\"load\":-1}}",
+	    " limits.load: expected a number above 0, at most 1000000 (or null for none), found -1\n" },
+	{ "load: beyond all", "{" LE ",\"limits\":{\"load\":1e7}}", " limits.load: expected a number" },
+
+	{ "overflow: wait", "{" LE ",\"limits\":{\"overflow\":[\"wait\"]}}", "" },
+	{ "overflow: evict alone", "{" LE ",\"limits\":{\"overflow\":[\"evict\"]}}", "" },
+	{ "overflow: refuse alone", "{" LE ",\"limits\":{\"overflow\":[\"refuse\"]}}", "" },
+	{ "overflow: wait a time, evict, wait longer, refuse", "{" LE ",\"limits\":{\"overflow\":"
+	    "[{\"wait\":\"300ms\"},\"evict\",{\"wait\":\"1s\"},\"refuse\"]}}", "" },
+	{ "overflow: an empty chain", "{" LE ",\"limits\":{\"overflow\":[]}}",
+	    " limits.overflow: is empty: say [\"wait\"] to let clients wait, or [\"refuse\"]\n" },
+	{ "overflow: a string", "{" LE ",\"limits\":{\"overflow\":\"wait\"}}",
+	    " limits.overflow: expected an array of steps such as [\"evict\", {\"wait\": \"300ms\"}, "
+	    "\"refuse\"], found \"wait\"\n" },
+	{ "overflow: null is not none", "{" LE ",\"limits\":{\"overflow\":null}}",
+	    " limits.overflow: expected an array of steps" },
+	{ "overflow: an unknown step", "{" LE ",\"limits\":{\"overflow\":[\"evict\",\"drop\"]}}",
+	    " limits.overflow[1]: expected \"evict\", \"wait\", {\"wait\": \"300ms\"}, \"refuse\" or "
+	    "{\"banner\": \"421 busy\\r\\n\"}, found \"drop\"\n" },
+	{ "overflow: a number", "{" LE ",\"limits\":{\"overflow\":[1]}}",
+	    " limits.overflow[0]: expected \"evict\"," },
+	{ "overflow: an unknown key of a step", "{" LE ",\"limits\":{\"overflow\":[{\"baner\":\"x\"}]}}",
+	    " \"limits.overflow[0].baner\" is not a known key; did you mean "
+	    "\"limits.overflow[0].banner\"?\n" },
+	{ "overflow: two keys in a step", "{" LE ",\"limits\":{\"overflow\":[{\"wait\":\"1s\","
+	    "\"banner\":\"x\"}]}}", " limits.overflow[0]: expected an object with one key, \"wait\" or "
+	    "\"banner\", found 2 keys\n" },
+	{ "overflow: no key in a step", "{" LE ",\"limits\":{\"overflow\":[{}]}}",
+	    " limits.overflow[0]: expected an object with one key, \"wait\" or \"banner\", found 0 "
+	    "keys\n" },
+	{ "overflow: a bare time", "{" LE ",\"limits\":{\"overflow\":[{\"wait\":300},\"refuse\"]}}",
+	    " limits.overflow[0].wait: expected a duration such as \"300ms\", found 300: a number needs "
+	    "a unit, as in \"300s\"\n" },
+	{ "overflow: no time at all", "{" LE ",\"limits\":{\"overflow\":[{\"wait\":\"0s\"},\"refuse\"]}}",
+	    " limits.overflow[0].wait: \"0s\" is out of range: at least 1ms\n" },
+	{ "overflow: a time of null", "{" LE ",\"limits\":{\"overflow\":[{\"wait\":null},\"refuse\"]}}",
+	    " limits.overflow[0].wait: expected a duration such as \"300ms\", found null\n" },
+	{ "overflow: an empty banner", "{" LE ",\"limits\":{\"overflow\":[{\"banner\":\"\"}]}}",
+	    " limits.overflow[0].banner: expected a string of 1 to 4096 bytes, found \"\"\n" },
+	{ "overflow: a step after wait", "{" LE ",\"limits\":{\"overflow\":[\"wait\",\"refuse\"]}}",
+	    " limits.overflow[0]: no step can follow \"wait\", which waits for as long as it takes; give "
+	    "it a time, as in {\"wait\": \"300ms\"}\n" },
+	{ "overflow: a step after refuse", "{" LE ",\"limits\":{\"overflow\":[\"refuse\",\"evict\"]}}",
+	    " limits.overflow[0]: no step can follow \"refuse\", which ends the connection\n" },
+	{ "overflow: a step after a banner", "{" LE ",\"limits\":{\"overflow\":[{\"banner\":\"x\"},"
+	    "\"refuse\"]}}",
+	    " limits.overflow[0]: no step can follow a banner, which ends the connection\n" },
+	{ "overflow: a wait with a time at the end", "{" LE ",\"limits\":{\"overflow\":[\"evict\","
+	    "{\"wait\":\"1s\"}]}}", " limits.overflow[1]: {\"wait\": ...} at the end leads nowhere: let "
+	    "\"refuse\" or a banner follow, or say \"wait\"\n" },
+	{ "overflow: evict twice", "{" LE ",\"limits\":{\"overflow\":[\"evict\",{\"wait\":\"1s\"},"
+	    "\"evict\"]}}", " limits.overflow[2]: \"evict\" stands here for the second time: once is "
+	    "enough, for it is tried whenever a place is needed\n" },
+	{ "overflow: everything that is wrong is told", "{" LE ",\"limits\":{\"overflow\":[\"refuse\","
+	    "\"evict\",\"wait\",\"evict\",{\"wait\":\"1s\"}]}}",
+	    " limits.overflow[0]: no step can follow \"refuse\", which ends the connection\n"
+	    " limits.overflow[2]: no step can follow \"wait\", which waits for as long as it takes; give "
+	    "it a time, as in {\"wait\": \"300ms\"}\n"
+	    " limits.overflow[3]: \"evict\" stands here for the second time: once is enough, for it is "
+	    "tried whenever a place is needed\n"
+	    " limits.overflow[4]: {\"wait\": ...} at the end leads nowhere: let \"refuse\" or a banner "
+	    "follow, or say \"wait\"\n" },
+
+	{ "access: every form", "{" LE ",\"access\":{\"allow\":[\"local\",\"192.0.2.7\",\"10.0.0.0/8\","
+	    "\"2001:db8::/32\",\"uid:1000\",\"::ffff:10.0.0.0/104\"],\"deny\":[]}}", "" },
+	{ "access: an empty allow", "{" LE ",\"access\":{\"allow\":[]}}", "" },
+	{ "access: every bad rule is told", "{" LE ",\"access\":{\"allow\":[\"local\",\"localhost\"],"
+	    "\"deny\":[\"10.0.0.1/8\",7,\"example.org\"]}}",
+	    " access.allow[1]: expected an address, a prefix or \"local\" (loopback and unix), found "
+	    "\"localhost\"\n"
+	    " access.deny[0]: \"10.0.0.1/8\" has bits set beyond its first 8: did you mean "
+	    "\"10.0.0.0/8\"?\n"
+	    " access.deny[1]: expected an address, a prefix or \"local\", found 7\n"
+	    " access.deny[2]: expected an address or a prefix such as \"192.0.2.7\", \"10.0.0.0/8\" or "
+	    "\"2001:db8::/32\", found \"example.org\" (berth asks no DNS)\n" },
+	{ "access: a string", "{" LE ",\"access\":{\"allow\":\"10.0.0.0/8\"}}",
+	    " access.allow: expected an array of addresses, prefixes or \"local\", found "
+	    "\"10.0.0.0/8\"\n" },
+	{ "access: null is not none", "{" LE ",\"access\":{\"deny\":null}}",
+	    " access.deny: expected an array of addresses, prefixes or \"local\", found null\n" },
+	{ "access: an unknown key", "{" LE ",\"access\":{\"alow\":[]}}",
+	    " \"access.alow\" is not a known key; did you mean \"access.allow\"?\n" },
+
+	{ "penalties: every form", "{" LE ",\"penalties\":{\"signal\":\"10s\",\"exit\":{\"1\":\"1s\","
+	    "\"75\":\"5s\",\"255\":\"0s\"},\"first_byte\":\"1min\",\"threshold\":\"1s\",\"max\":\"1s\"}}", "" },
+	{ "penalties: 0 is none only in limits and timeouts", "{" LE ",\"penalties\":{\"signal\":0}}",
+	    " penalties.signal: expected a duration such as \"10s\", found 0: a number needs a unit, as "
+	    "in \"0s\"\n" },
+	{ "penalties.exit: which statuses there are", "{" LE ",\"penalties\":{\"exit\":{\"0\":\"1s\","
+	    "\"256\":\"1s\",\"075\":\"1s\",\"\":\"1s\",\"75 \":\"1s\",\"-1\":\"1s\",\"SEGV\":\"1s\"}}}",
+	    " penalties.exit.0: expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.256: expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.075: expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.: expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.75 : expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.-1: expected an exit status from \"1\" to \"255\" as the key\n"
+	    " penalties.exit.SEGV: expected an exit status from \"1\" to \"255\" as the key\n" },
+	{ "penalties.exit: a bare number", "{" LE ",\"penalties\":{\"exit\":{\"75\":5}}}",
+	    " penalties.exit.75: expected a duration such as \"5s\", found 5: a number needs a unit, as "
+	    "in \"5s\"\n" },
+	{ "penalties.exit: an array", "{" LE ",\"penalties\":{\"exit\":[75]}}",
+	    " penalties.exit: expected an object of exit statuses and durations, such as {\"75\": "
+	    "\"5s\"}, found an array\n" },
+	{ "penalties.threshold: 0 would refuse everyone", "{" LE ",\"penalties\":{\"threshold\":\"0s\"}}",
+	    " penalties.threshold: \"0s\" is out of range: at least 1ms\n" },
+	{ "penalties.max: below the threshold", "{" LE ",\"penalties\":{\"max\":\"10s\"}}",
+	    " penalties.max: is below penalties.threshold, so that no source could ever be refused\n" },
+
+	{ "evict: every form", "{" LE ",\"evict\":{\"min_idle\":\"0s\",\"keep_alive\":\"5min\","
+	    "\"order\":\"longest_idle\",\"waiting\":\"any\",\"goodbye\":\"421 timeout\\r\\n\"}}", "" },
+	{ "evict.order: unknown", "{" LE ",\"evict\":{\"order\":\"newest\"}}",
+	    " evict.order: expected \"oldest\" or \"longest_idle\", found \"newest\"\n" },
+	{ "evict.waiting: unknown", "{" LE ",\"evict\":{\"waiting\":true}}",
+	    " evict.waiting: expected \"only\" or \"any\", found true\n" },
+	{ "evict.min_idle: null is not none", "{" LE ",\"evict\":{\"min_idle\":null}}",
+	    " evict.min_idle: expected a duration such as \"10s\", found null\n" },
+	{ "evict.keep_alive: no time at all", "{" LE ",\"evict\":{\"keep_alive\":\"0s\"}}",
+	    " evict.keep_alive: \"0s\" is out of range: at least 1ms\n" },
+	{ "evict.goodbye: empty", "{" LE ",\"evict\":{\"goodbye\":\"\"}}",
+	    " evict.goodbye: expected a string of 1 to 4096 bytes, found \"\"\n" },
+
+	{ "timeouts: idle and first_byte", "{" LE ",\"timeouts\":{\"idle\":\"5min\",\"first_byte\":\"10s\"}}",
+	    "" },
+	{ "timeouts: none of them", "{" LE ",\"timeouts\":{\"idle\":0,\"first_byte\":null}}", "" },
+	{ "timeouts: idle and first_byte on a unix socket", "{\"listen\":[\"tcp:7\",\"unix:/run/x\"],"
+	    "\"exec\":[\"/x\"],\"timeouts\":{\"idle\":\"5min\",\"first_byte\":\"10s\",\"lifetime\":\"1h\"}}",
+	    " timeouts.idle: cannot be told on unix sockets, and \"unix:/run/x\" is one\n"
+	    " timeouts.first_byte: cannot be told on unix sockets, and \"unix:/run/x\" is one\n" },
+	{ "timeouts: none of them on a unix socket", "{\"listen\":\"unix:@x\",\"exec\":[\"/x\"],"
+	    "\"timeouts\":{\"idle\":null,\"first_byte\":0}}", "" },
+};
+
+static void
+test_message_length(void)
+{
+	static char text[5000], banner[4098];
+	char got[512];
+	struct service *s;
+
+	memset(banner, 'x', 4097);
+	for (size_t len = 4096; len <= 4097; len++) {
+		snprintf(text, sizeof(text), "{" LE ",\"evict\":{\"goodbye\":\"%.*s\"}}", (int)len,
+		    banner);
+		s = parse(&self, text, strlen(text), got, sizeof(got));
+		UNIT_CHECK(len == 4096 ? "a goodbye of 4096 bytes" : "a longer one is refused",
+		    len == 4096 ? s != NULL : s == NULL && strcmp(got,
+		    " evict.goodbye: expected a string of 1 to 4096 bytes, found 4097\n") == 0, "%s", got);
+		spec_release(s);
+	}
+}
+
 static const struct row as_root[] = {
 	{ "root: user is required", "{" LE "}",
 	    " user: required when berthd runs as root (say \"root\" if you mean it)\n" },
@@ -410,6 +616,145 @@ test_values(void)
 	UNIT_CHECK("value: words and names", s->stderr_to == SPEC_STDERR_NULL &&
 	    strcmp(s->socket.bind_to_device, "eth0") == 0, "%d", s->stderr_to);
 	spec_release(s);
+}
+
+static void
+test_admission_defaults(void)
+{
+	char got[512];
+	struct service *s = parse(&self, "{" LE "}", strlen("{" LE "}"), got, sizeof(got));
+
+	UNIT_CHECK("default: no limit but the number", s->limits.connections_per_source == 0 &&
+	    s->limits.rate.count == 0 && s->limits.rate_per_source.count == 0 &&
+	    s->limits.load <= 0 && s->limits.reserve == 0 && s->limits.weight == 1, "%u",
+	    s->limits.weight);
+	UNIT_CHECK("default: a source is an IPv4 address or an IPv6 /64",
+	    s->limits.source_prefix.ipv4 == 32 && s->limits.source_prefix.ipv6 == 64, "%u",
+	    s->limits.source_prefix.ipv6);
+	UNIT_CHECK("default: clients wait", s->limits.noverflow == 1 &&
+	    s->limits.overflow[0].kind == SPEC_STEP_WAIT && s->limits.overflow[0].wait_ns == 0, "%zu",
+	    s->limits.noverflow);
+	UNIT_CHECK("default: evict", s->evict.min_idle_ns == 5000000000 &&
+	    s->evict.keep_alive_ns == 0 && s->evict.order == VICTIM_OLDEST &&
+	    s->evict.waiting == SPEC_WAITING_ONLY && s->evict.goodbye == NULL, "%lld",
+	    (long long)s->evict.min_idle_ns);
+	UNIT_CHECK("default: everyone may connect", !s->access.allow.set && !s->access.deny.set &&
+	    s->access.allow.count == 0, "%zu", s->access.allow.count);
+	UNIT_CHECK("default: nothing is penalised", s->penalties.signal_ns == 0 &&
+	    s->penalties.exit_ns == NULL && s->penalties.first_byte_ns == 0 &&
+	    s->penalties.threshold_ns == 15000000000 && s->penalties.max_ns == 600000000000, "%lld",
+	    (long long)s->penalties.max_ns);
+	UNIT_CHECK("default: no timeout", s->timeouts.idle_ns == 0 && s->timeouts.first_byte_ns == 0,
+	    "%lld", (long long)s->timeouts.idle_ns);
+	spec_release(s);
+}
+
+static void
+test_limits_values(void)
+{
+	static const char text[] = "{" LE ",\"limits\":{\"connections_per_source\":3,\"source_prefix\":"
+	    "{\"ipv6\":56},\"burst\":7,\"rate\":\"5/10s\",\"rate_per_source\":\"10/min\",\"reserve\":2,"
+	    "\"weight\":3,\"load\":7.5,\"overflow\":[{\"wait\":\"300ms\"},\"evict\",{\"banner\":\"no\\n\"}]}}";
+	char got[512];
+	struct service *s = parse(&self, text, strlen(text), got, sizeof(got));
+	const struct spec_step *step;
+
+	UNIT_CHECK("value: limits are read", s != NULL, "%s", got);
+	if (s == NULL)
+		return;
+	UNIT_CHECK("value: limits", s->limits.connections_per_source == 3 && s->limits.reserve == 2 &&
+	    s->limits.weight == 3 && s->limits.load >= 7.5 && s->limits.load <= 7.5, "%u",
+	    s->limits.weight);
+	UNIT_CHECK("value: one length given, the other as built in",
+	    s->limits.source_prefix.ipv4 == 32 && s->limits.source_prefix.ipv6 == 56, "%u",
+	    s->limits.source_prefix.ipv4);
+	UNIT_CHECK("value: a rate and its burst", s->limits.rate.count == 5 &&
+	    s->limits.rate.per_ns == 10000000000 && s->limits.rate.burst == 7, "%u",
+	    s->limits.rate.burst);
+	UNIT_CHECK("value: a burst is the count in the rate", s->limits.rate_per_source.burst == 10 &&
+	    s->limits.rate_per_source.per_ns == 60000000000, "%u", s->limits.rate_per_source.burst);
+	step = s->limits.overflow;
+	UNIT_CHECK("value: a chain", s->limits.noverflow == 3 && step[0].kind == SPEC_STEP_WAIT &&
+	    step[0].wait_ns == 300000000 && step[1].kind == SPEC_STEP_EVICT &&
+	    step[2].kind == SPEC_STEP_BANNER && strcmp(step[2].banner, "no\n") == 0, "%zu",
+	    s->limits.noverflow);
+	spec_release(s);
+}
+
+static void
+test_admission_values(void)
+{
+	static const char text[] = "{" LE ",\"limits\":{\"overflow\":[\"evict\"]},\"timeouts\":{\"idle\":"
+	    "\"5min\",\"first_byte\":\"2s\"},\"evict\":{\"min_idle\":\"1s\",\"keep_alive\":\"300s\","
+	    "\"order\":\"longest_idle\",\"waiting\":\"any\",\"goodbye\":\"bye\\n\"},\"access\":{\"allow\":"
+	    "[\"local\",\"10.0.0.0/8\"],\"deny\":[]},\"penalties\":{\"exit\":{\"75\":\"5s\"},\"signal\":\"1s\"}}";
+	char got[512];
+	struct service *s = parse(&self, text, strlen(text), got, sizeof(got));
+
+	UNIT_CHECK("value: admission is read", s != NULL, "%s", got);
+	if (s == NULL)
+		return;
+	UNIT_CHECK("value: a chain that ends in evict goes on with wait", s->limits.noverflow == 2 &&
+	    s->limits.overflow[1].kind == SPEC_STEP_WAIT && s->limits.overflow[1].wait_ns == 0, "%zu",
+	    s->limits.noverflow);
+	UNIT_CHECK("value: timeouts", s->timeouts.idle_ns == 300000000000 &&
+	    s->timeouts.first_byte_ns == 2000000000, "%lld", (long long)s->timeouts.idle_ns);
+	UNIT_CHECK("value: evict", s->evict.keep_alive_ns == 300000000000 &&
+	    s->evict.min_idle_ns == 1000000000 && s->evict.order == VICTIM_LONGEST_IDLE &&
+	    s->evict.waiting == SPEC_WAITING_ANY && strcmp(s->evict.goodbye, "bye\n") == 0, "%s",
+	    s->evict.goodbye);
+	UNIT_CHECK("value: access", s->access.allow.count == 2 && s->access.allow.rule[0].local &&
+	    s->access.allow.rule[1].prefix.bits == 8 && s->access.deny.set &&
+	    s->access.deny.count == 0, "%zu", s->access.allow.count);
+	UNIT_CHECK("value: penalties", s->penalties.exit_ns[75] == 5000000000 &&
+	    s->penalties.exit_ns[74] == 0 && s->penalties.signal_ns == 1000000000, "%lld",
+	    (long long)s->penalties.exit_ns[75]);
+	spec_release(s);
+}
+
+/* Keys of `defaults` that cannot apply to a service are passed over, and do not show. */
+static void
+test_passed_over(void)
+{
+	static const struct {
+		const char *label, *input, *want;	/* want: what is left of timeouts and limits.burst */
+	} rows[] = {
+		{ "tcp has the timeouts of the defaults", "{" LE "}",
+		    "{\"first_byte\":\"9s\",\"idle\":\"9s\",\"lifetime\":\"9s\",\"stop\":\"10s\"} null" },
+		{ "a unix endpoint passes over what TCP_INFO tells",
+		    "{\"listen\":[\"tcp:7\",\"unix:/x\"],\"exec\":[\"/x\"]}",
+		    "{\"lifetime\":\"9s\",\"stop\":\"10s\"} null" },
+		{ "none in the file stays", "{\"listen\":\"unix:/x\",\"exec\":[\"/x\"],\"timeouts\":"
+		    "{\"idle\":null}}", "{\"idle\":null,\"lifetime\":\"9s\",\"stop\":\"10s\"} null" },
+		{ "a burst of the defaults belongs to the file's rate", "{" LE ",\"limits\":{\"rate\":\"1/s\"}}",
+		    "{\"first_byte\":\"9s\",\"idle\":\"9s\",\"lifetime\":\"9s\",\"stop\":\"10s\"} 5" },
+	};
+	json_t *defaults = json_loads("{\"timeouts\":{\"idle\":\"9s\",\"first_byte\":\"9s\","
+	    "\"lifetime\":\"9s\"},\"limits\":{\"burst\":5}}", 0, NULL);
+	struct spec_context ctx = { .uid = 1000, .defaults = defaults };
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char got[512];
+		struct service *s = parse(&ctx, rows[i].input, strlen(rows[i].input), got, sizeof(got));
+		json_t *merged = s != NULL ? json_loads(s->merged, 0, NULL) : NULL;
+		char *timeouts = json_dumps(json_object_get(merged, "timeouts"),
+		    JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+		const json_t *burst = json_object_get(json_object_get(merged, "limits"), "burst");
+
+		if (s != NULL && burst != NULL)
+			snprintf(got, sizeof(got), "%s %d", timeouts, (int)json_integer_value(burst));
+		else if (s != NULL)
+			snprintf(got, sizeof(got), "%s null", timeouts);
+		UNIT_CHECK(rows[i].label, strcmp(got, rows[i].want) == 0 &&
+		    (s->timeouts.idle_ns != 0) == (strstr(got, "\"idle\":\"9s\"") != NULL) &&
+		    (s->timeouts.first_byte_ns != 0) == (strstr(got, "first_byte") != NULL) &&
+		    s->limits.rate.burst == (uint32_t)json_integer_value(burst),
+		    "got %s, want %s", got, rows[i].want);
+		free(timeouts);
+		json_decref(merged);
+		spec_release(s);
+	}
+	json_decref(defaults);
 }
 
 static void
@@ -707,6 +1052,14 @@ test_changes(void)
 		{ "a map is one key", LE ",\"user\":\"web\",\"process\":{\"environment\":{\"A\":\"1\"}}",
 		    LE ",\"user\":\"web\",\"process\":{\"environment\":{\"A\":\"2\"}}", 80,
 		    "[\"process.environment\"]" },
+		{ "a key in an object in an object", LE ",\"user\":\"web\"", LE ",\"user\":\"web\","
+		    "\"limits\":{\"source_prefix\":{\"ipv4\":24}}", 80, "[\"limits.source_prefix.ipv4\"]" },
+		{ "a chain is one key", LE ",\"user\":\"web\"", LE ",\"user\":\"web\",\"limits\":"
+		    "{\"overflow\":[\"evict\"],\"rate\":\"5/s\"}", 80,
+		    "[\"limits.rate\",\"limits.overflow\"]" },
+		{ "rules of access", LE ",\"user\":\"web\",\"access\":{\"allow\":[\"local\"]}",
+		    LE ",\"user\":\"web\",\"access\":{\"allow\":[]},\"penalties\":{\"exit\":{\"75\":"
+		    "\"5s\"}}", 80, "[\"access.allow\",\"penalties.exit\"]" },
 		{ "one name with another number", LE ",\"user\":\"web\"", LE ",\"user\":\"web\"", 81,
 		    "[\"user\"]" },
 	};
@@ -739,7 +1092,7 @@ test_rest(void)
 	UNIT_CHECK("one is left", s->refs == 1, "%u", s->refs);
 	spec_release(s);
 	spec_release(NULL);
-	UNIT_CHECK("the schema knows every key", json_object_size(properties) == 14, "%zu",
+	UNIT_CHECK("the schema knows every key", json_object_size(properties) == 17, "%zu",
 	    json_object_size(properties));
 	UNIT_CHECK("the schema requires listen and exec",
 	    json_array_size(json_object_get(schema, "required")) == 2, "%zu",
@@ -758,10 +1111,16 @@ main(void)
 	run(unknown, ROWS(unknown), &self);
 	run(meaning, ROWS(meaning), &self);
 	run(as_root, ROWS(as_root), &root);
+	run(admission, ROWS(admission), &self);
+	test_message_length();
 	test_bytes();
 	test_names();
 	test_defaults();
 	test_values();
+	test_admission_defaults();
+	test_limits_values();
+	test_admission_values();
+	test_passed_over();
 	test_merge();
 	test_resolve();
 	test_ports();

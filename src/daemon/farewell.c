@@ -1,0 +1,113 @@
+#include "farewell.h"
+
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../sys/fd.h"
+
+#define LINGER_MAX 64
+#define LINGER_NS 500000000LL
+#define LINGER_BYTES 65536
+
+struct lingering {
+	TAILQ_ENTRY(lingering) next;
+	struct farewell *farewell;
+	int fd;
+	struct loop_source *source;
+	struct loop_timer timer;
+	size_t left;			/* bytes that are still discarded */
+};
+
+struct farewell {
+	struct loop *loop;
+	TAILQ_HEAD(lingering_list, lingering) list; /* the oldest first */
+	unsigned count;
+};
+
+struct farewell *
+farewell_new(struct loop *loop)
+{
+	struct farewell *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->loop = loop;
+	TAILQ_INIT(&g->list);
+	return g;
+}
+
+static void
+end(struct lingering *x)
+{
+	struct farewell *g = x->farewell;
+
+	TAILQ_REMOVE(&g->list, x, next);
+	g->count--;
+	loop_disarm(&x->timer);
+	loop_remove(x->source);
+	fd_close(&x->fd);
+	free(x);
+}
+
+void
+farewell_free(struct farewell *g)
+{
+	struct lingering *x;
+
+	if (g == NULL)
+		return;
+	while ((x = TAILQ_FIRST(&g->list)) != NULL)
+		end(x);
+	free(g);
+}
+
+static void
+leave_due(void *arg)
+{
+	end(arg);
+}
+
+/* MSG_TRUNC without a buffer: tcp(7) discards. */
+static void
+more_came(void *arg, uint32_t events)
+{
+	struct lingering *x = arg;
+	ssize_t n = recv(x->fd, NULL, x->left, MSG_DONTWAIT | MSG_TRUNC);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || (size_t)n >= x->left) {
+		end(x);
+		return;
+	}
+	x->left -= (size_t)n;
+}
+
+void
+farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp)
+{
+	struct lingering *x;
+
+	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	if (!is_tcp || (x = calloc(1, sizeof(*x))) == NULL) {
+		close(fd);
+		return;
+	}
+	if (g->count == LINGER_MAX)
+		end(TAILQ_FIRST(&g->list));
+	*x = (struct lingering){ .farewell = g, .fd = fd, .left = LINGER_BYTES };
+	TAILQ_INSERT_TAIL(&g->list, x, next);
+	g->count++;
+	loop_arm(g->loop, &x->timer, loop_now(g->loop) + LINGER_NS, leave_due, x);
+	x->source = loop_add(g->loop, fd, EPOLLIN, more_came, x);
+	if (x->source == NULL)
+		end(x);
+}

@@ -1,0 +1,117 @@
+#include "judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../pure/overflow.h"
+#include "../sys/sockdiag.h"
+
+/* Bytes have moved since the last look, by what the kernel says of the time; or not, whatever it says. */
+static void
+remember(struct child *c, const struct sockdiag_tcp *t, int64_t now)
+{
+	int64_t ago = t->last_sent_ns < t->last_received_ns ? t->last_sent_ns : t->last_received_ns;
+	bool first = c->seen.moved_ns == 0;
+
+	if (!first && t->received == c->seen.received && t->acked == c->seen.acked)
+		return;
+	c->seen.moved_ns = now - ago > c->started_ns ? now - ago : c->started_ns;
+	c->seen.received = t->received;
+	c->seen.acked = t->acked;
+}
+
+static void
+judge_tcp(struct child *c, struct victim_look *look, char *why, size_t size)
+{
+	struct pool *p = c->service->pool;
+	int64_t now = loop_now(p->loop);
+	struct sockdiag_tcp t;
+	int error = p->diag == NULL ? EOPNOTSUPP
+	    : sockdiag_tcp(p->diag, &c->local, &c->peer, c->device, c->cookie, &t);
+
+	if (error != 0) {
+		snprintf(why, size, "%s", error == ENOENT ? "its connection is closed"
+							  : strerror(error));
+		return;
+	}
+	remember(c, &t, now);
+	c->inode = t.inode;
+	*look = (struct victim_look){ .age_ns = now - c->started_ns,
+		.idle_ns = now - c->seen.moved_ns, .received = t.received, .acked = t.acked,
+		.unread = t.unread, .unsent = t.unsent, .unacked = t.unacked, .waits = true,
+		.known = true };
+}
+
+static void
+judge_unix(struct child *c, struct victim_look *look, char *why, size_t size)
+{
+	struct pool *p = c->service->pool;
+	int64_t now = loop_now(p->loop);
+	uint32_t unread, unsent;
+	int error = p->diag == NULL ? EOPNOTSUPP
+	    : sockdiag_unix(p->diag, c->inode, c->cookie, &unread, &unsent);
+
+	if (error != 0) {
+		snprintf(why, size, "%s", error == ENOENT ? "its connection is closed"
+							  : strerror(error));
+		return;
+	}
+	*look = (struct victim_look){ .age_ns = now - c->started_ns,
+		.idle_ns = c->seen.moved_ns != 0 ? now - c->seen.moved_ns : 0, .received = 1,
+		.acked = 1, .unread = unread, .unsent = unsent, .waits = true, .known = true };
+}
+
+void
+judge_socket(struct child *c, struct victim_look *look, char *why, size_t size)
+{
+	int64_t now = loop_now(c->service->pool->loop);
+
+	*look = (struct victim_look){ .age_ns = now - c->started_ns,
+		.idle_ns = now - (c->seen.moved_ns != 0 ? c->seen.moved_ns : c->started_ns) };
+	why[0] = '\0';
+	if (c->peer.u.sa.sa_family == AF_UNIX)
+		judge_unix(c, look, why, size);
+	else
+		judge_tcp(c, look, why, size);
+}
+
+enum waiting
+judge_handler(struct child *c, const struct judge_session *others, struct victim_look *look,
+    struct waiting_report *report)
+{
+	int64_t now = loop_now(c->service->pool->loop);
+	enum waiting w;
+
+	w = waiting_look(c->pid, others->pid, others->count, c->inode,
+	    c->version->evict.waiting == SPEC_WAITING_ANY, report);
+	look->waits = w == WAITING_FOR_CLIENT;
+	if (w == WAITING_UNKNOWN || w == WAITING_FORBIDDEN)
+		look->known = false;
+	if (c->peer.u.sa.sa_family != AF_UNIX)
+		return w;
+	if (c->seen.moved_ns == 0 || report->switches != c->seen.switches) {
+		c->seen.switches = report->switches;
+		c->seen.moved_ns = now;
+	}
+	look->idle_ns = now - c->seen.moved_ns;
+	return w;
+}
+
+enum victim_state
+judge_state(const struct child *c, const struct victim_look *look)
+{
+	struct victim_rule rule = { .min_idle_ns = c->version->evict.min_idle_ns,
+		.keep_alive_ns = c->version->evict.keep_alive_ns };
+
+	return victim_judge(look, &rule);
+}
+
+bool
+judge_is_evictable(const struct child *c)
+{
+	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
+
+	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT &&
+	    overflow_evicts(s->limits.overflow, s->limits.noverflow);
+}

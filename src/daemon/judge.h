@@ -1,0 +1,34 @@
+/*
+ * judge - what a live connection is doing, seen from outside
+ *
+ * The connection's descriptor was given away, so the kernel is asked about it (sock_diag(7)), and its handler is looked
+ * at (proc(5)).  A connection is idle since its counts of bytes last moved: the times that the kernel keeps only say
+ * when that was, because the retransmissions to a client that has gone refresh them.  Unix sockets have no such counts: idle is
+ * how long the handler has been seen without a context switch, so it takes two looks.
+ */
+#ifndef BERTH_JUDGE_H
+#define BERTH_JUDGE_H
+
+#include "../sys/waiting.h"
+#include "child.h"
+
+/* Other processes of a handler's session, as of a pass over /proc (see survey.h). */
+struct judge_session {
+	const pid_t *pid;
+	size_t count;
+};
+
+/* The kernel's view of it; its handler is not looked at: waits is true.  look->known is false where the kernel has none, and why says why not; idle_ns is since it last had. */
+void judge_socket(struct child *c, struct victim_look *look, char *why, size_t size);
+
+/* Then its handler: is it seen waiting?  Fills look->waits, known and, on unix sockets, idle_ns. */
+enum waiting judge_handler(struct child *c, const struct judge_session *others,
+    struct victim_look *look, struct waiting_report *report);
+
+/* What it comes to by the rules of the version that it was started from. */
+enum victim_state judge_state(const struct child *c, const struct victim_look *look);
+
+/* May its place be taken at all: it runs, nobody ends it, and its service has "evict" in its chain. */
+bool judge_is_evictable(const struct child *c);
+
+#endif

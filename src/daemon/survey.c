@@ -1,0 +1,210 @@
+#include "survey.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sys/procs.h"
+
+#define SOCKETS 128		/* a step: of 3 us each */
+#define PROCESSES 64		/* of 10 us */
+#define HANDLERS 8		/* of 100 us */
+#define MEMBERS 64		/* of a session; more is unknown anyway */
+
+static bool
+is_wanted(const struct child *c, enum survey_kind kind)
+{
+	return kind == SURVEY_ALL ? c->state != CHILD_FAILED : judge_is_evictable(c);
+}
+
+static size_t
+count_children(struct pool *p, const struct pool_service *service)
+{
+	return service != NULL ? service->active : p->active;
+}
+
+static int
+by_connection(const void *a, const void *b)
+{
+	const struct survey_item *x = a, *y = b;
+
+	return x->connection < y->connection ? -1 : x->connection > y->connection;
+}
+
+struct survey *
+survey_new(struct pool *p, const struct pool_service *service, enum survey_kind kind)
+{
+	struct survey *s = calloc(1, sizeof(*s));
+	size_t room = count_children(p, service);
+	struct pool_service *ps;
+	struct child *c;
+
+	if (s == NULL || (s->item = calloc(room + 1, sizeof(*s->item))) == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->pool = p;
+	s->kind = kind;
+	s->begun_ns = loop_now(p->loop);
+	TAILQ_FOREACH(ps, &p->services, next) {
+		if (service != NULL && service != ps)
+			continue;
+		TAILQ_FOREACH(c, &ps->children, next)
+			if (s->count < room && is_wanted(c, kind))
+				s->item[s->count++] = (struct survey_item){ .child = c,
+					.connection = c->connection };
+	}
+	qsort(s->item, s->count, sizeof(*s->item), by_connection);
+	TAILQ_INSERT_TAIL(&p->surveys, s, next);
+	return s;
+}
+
+void
+survey_free(struct survey *s)
+{
+	if (s == NULL)
+		return;
+	TAILQ_REMOVE(&s->pool->surveys, s, next);
+	for (size_t i = 0; i < s->count; i++)
+		free(s->item[i].why);
+	procs_close(s->walk);
+	free(s->item);
+	free(s->member);
+	free(s);
+}
+
+void
+survey_forget(struct pool *p, const struct child *c)
+{
+	struct survey_item key = { .connection = c->connection }, *found;
+	struct survey *s;
+
+	TAILQ_FOREACH(s, &p->surveys, next) {
+		found = bsearch(&key, s->item, s->count, sizeof(*s->item), by_connection);
+		if (found != NULL && found->child == c)
+			found->child = NULL;
+	}
+}
+
+/* ---- steps ---- */
+
+static void
+look_at_socket(struct survey_item *item)
+{
+	char why[64];
+
+	if (item->child == NULL)
+		return;
+	judge_socket(item->child, &item->look, why, sizeof(why));
+	item->state = judge_state(item->child, &item->look);
+	if (why[0] != '\0')
+		item->why = strdup(why);
+}
+
+static void
+look_at_handler(struct survey *s, struct survey_item *item)
+{
+	struct child *c = item->child;
+	struct waiting_report report;
+	struct judge_session others;
+	pid_t pid[MEMBERS];
+
+	if (c == NULL || !item->look.known || c->state != CHILD_RUNNING)
+		return;
+	if (s->kind == SURVEY_EVICTABLE && c->peer.u.sa.sa_family != AF_UNIX)
+		return;
+	if (s->blind) {
+		item->look.known = false;
+		item->state = VICTIM_UNKNOWN;
+		return;
+	}
+	others = survey_session(s, c, pid, MEMBERS);
+	if (judge_handler(c, &others, &item->look, &report) != WAITING_FOR_CLIENT) {
+		free(item->why);
+		item->why = strdup(report.why);
+	}
+	item->state = judge_state(c, &item->look);
+}
+
+static void
+member_seen(void *arg, const struct procs_entry *e)
+{
+	struct survey *s = arg;
+	struct survey_member *more;
+
+	if (e->pid == e->session || e->session == 0 || e->state == 'Z' || e->state == 'X')
+		return;
+	if (s->nmember == s->member_room) {
+		more = reallocarray(s->member, s->member_room * 2 + 64, sizeof(*more));
+		if (more == NULL) {
+			s->blind = true;
+			return;
+		}
+		s->member = more;
+		s->member_room = s->member_room * 2 + 64;
+	}
+	s->member[s->nmember++] = (struct survey_member){ .session = e->session, .pid = e->pid };
+}
+
+static int
+by_session(const void *a, const void *b)
+{
+	const struct survey_member *x = a, *y = b;
+
+	if (x->session != y->session)
+		return x->session < y->session ? -1 : 1;
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static void
+walk(struct survey *s)
+{
+	if (s->walk == NULL && (s->walk = procs_open()) == NULL)
+		s->blind = true;
+	if (s->walk != NULL && procs_step(s->walk, PROCESSES, member_seen, s))
+		return;
+	procs_close(s->walk);
+	s->walk = NULL;
+	s->walked = true;
+	if (s->nmember > 0)
+		qsort(s->member, s->nmember, sizeof(*s->member), by_session);
+}
+
+bool
+survey_step(struct survey *s)
+{
+	size_t end;
+
+	if (s->socket < s->count) {
+		end = s->socket + SOCKETS < s->count ? s->socket + SOCKETS : s->count;
+		while (s->socket < end)
+			look_at_socket(&s->item[s->socket++]);
+	} else if (!s->walked && s->count > 0) {
+		walk(s);
+	} else if (s->handler < s->count) {
+		end = s->handler + HANDLERS < s->count ? s->handler + HANDLERS : s->count;
+		while (s->handler < end)
+			look_at_handler(s, &s->item[s->handler++]);
+	}
+	return s->socket == s->count && (s->walked || s->count == 0) && s->handler == s->count;
+}
+
+/* ---- sessions ---- */
+
+struct judge_session
+survey_session(const struct survey *s, const struct child *c, pid_t *pid, size_t room)
+{
+	size_t low = 0, high = s->nmember, n = 0;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (s->member[mid].session < c->pid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < s->nmember && s->member[low].session == c->pid && n < room; low++)
+		pid[n++] = s->member[low].pid;
+	return (struct judge_session){ .pid = pid, .count = n };
+}
