@@ -43,30 +43,15 @@ print_penalties(const json_t *answer)
 		    "the table of sources was full: %lld\n", failed_open);
 }
 
-/* Leave only those of one service in the answer. */
-static void
-keep_service(json_t *answer, const char *service)
-{
-	json_t *kept = json_array(), *p;
-	size_t i;
-
-	json_array_foreach(json_object_get(answer, "penalties"), i, p) {
-		if (strcmp(ctl_string(p, "service"), service) == 0)
-			(void)json_array_append(kept, p);
-	}
-	(void)json_object_set_new(answer, "penalties", kept);
-}
-
 static int
 list(const struct ctl *c, const char *service)
 {
 	json_t *answer;
-	int status = client_call(c->control, "Penalties", NULL, &answer);
+	int status = client_call(c->control, "Penalties", ctl_parameter(c, NULL, "service", service),
+	    &answer);
 
 	if (status != 0)
 		return status;
-	if (service != NULL)
-		keep_service(answer, service);
 	if (c->json)
 		ctl_print_json(answer);
 	else

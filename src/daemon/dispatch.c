@@ -112,14 +112,13 @@ start(struct listener *l)
 
 	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
-	ps->pending--;
 	if (child_start(ps, &l->pending, &local) != CHILD_STARTED) {
+		int error = errno;
+
 		pool_give_place(ps);
-		ps->pending++;
-		keep_short(l, errno);
+		keep_short(l, error);
 		return;
 	}
-	ps->pending++;
 	settle(l);
 	pool_shortage_over(ps->pool);
 }
@@ -192,7 +191,8 @@ look(struct listener *l)
 	}
 	if (a->arrived_ns == 0) {
 		a->arrived_ns = loop_now(l->service->pool->loop) - waited;
-		histogram_add(&l->service->count.queue_wait, waited);
+		if (is_tcp(l))
+			histogram_add(&l->service->count.queue_wait, waited);
 	}
 	return !gone;
 }

@@ -25,6 +25,7 @@
 #define NONE_MIN_NS (10 * MS)	/* that there was nobody holds for at least so long */
 #define NONE_MAX_NS (250 * MS)	/* and at most */
 #define SHARE 10		/* surveys take at most a tenth of the time */
+#define VICTIM_NS (2000 * MS)	/* a victim that is not gone by then is given up: another is looked for */
 #define TRIES 8			/* closer looks a turn */
 #define SPARES 5		/* descriptors that looking takes at once */
 #define MEMBERS 64
@@ -342,16 +343,39 @@ take(struct survey_item *item, int fd, const char *wanted_by)
 	return true;
 }
 
+/*
+ * Is every task of its session seen waiting, at one moment?  They are looked at one after the other, so that work could be handed
+ * on behind our back: none of them may have run between two such looks.
+ */
+static bool
+is_waiting(struct evict *e, struct survey_item *item, struct waiting_report *report)
+{
+	struct child *c = item->child;
+	struct judge_session others;
+	pid_t pid[MEMBERS];
+	uint64_t switches;
+	enum waiting w;
+
+	if (e->survey->blind)
+		return false;
+	others = survey_session(e->survey, c, pid, MEMBERS);
+	w = judge_handler(c, &others, &item->look, report);
+	if (w == WAITING_FORBIDDEN)
+		tell_forbidden(e, report->why);
+	if (w != WAITING_FOR_CLIENT)
+		return false;
+	switches = report->switches;
+	return judge_handler(c, &others, &item->look, report) == WAITING_FOR_CLIENT &&
+	    report->switches == switches;
+}
+
 /* Look again, closer.  True: it was taken.  False: the item says what it is by now. */
 static bool
 try_item(struct evict *e, struct survey_item *item, const char *wanted_by)
 {
 	struct child *c = item->child;
 	struct waiting_report report;
-	struct judge_session others;
 	int64_t idle = item->look.idle_ns;
-	pid_t pid[MEMBERS];
-	enum waiting w;
 	char why[64];
 	int fd;
 
@@ -360,10 +384,10 @@ try_item(struct evict *e, struct survey_item *item, const char *wanted_by)
 	/* it has moved since, and may not be the first any more */
 	if (item->look.idle_ns < idle || item->state < VICTIM_SILENT)
 		return false;
-	others = survey_session(e->survey, c, pid, MEMBERS);
-	w = judge_handler(c, &others, &item->look, &report);
-	if (w == WAITING_FORBIDDEN)
-		tell_forbidden(e, report.why);
+	if (!is_waiting(e, item, &report)) {
+		item->state = VICTIM_BUSY;
+		return false;
+	}
 	item->state = judge_state(c, &item->look);
 	if (item->state < VICTIM_SILENT)
 		return false;
@@ -474,7 +498,7 @@ static void
 found(struct listener *l, struct child *victim)
 {
 	unlist(l);
-	listener_hold(l, 0);
+	listener_hold(l, loop_now(l->service->pool->loop) + VICTIM_NS);
 	l->victim = victim;
 	victim->heir = l;
 }

@@ -141,7 +141,11 @@ listener_mark_empty(struct listener *l)
 static void
 hold_due(void *arg)
 {
-	listener_resume(arg);
+	struct listener *l = arg;
+
+	/* what was awaited is decided anew; a victim that would not end is nobody's */
+	evict_cancel(l);
+	listener_resume(l);
 }
 
 void

@@ -343,7 +343,7 @@ pool_refresh(struct pool *p)
 		serve = ps->gate == ADMIT_OK ? has_listeners(ps) : can_act(ps, ps->gate);
 		if (!serve)
 			move(ps, POOL_OUT, false);
-		else if (ps->heir)
+		else if (ps->heir || (ps->queue == POOL_BLOCKED && ps->unused > 0))
 			move(ps, POOL_BLOCKED, true);
 		else if (ps->queue == POOL_OUT || can_act(ps, ADMIT_POOL_FULL))
 			move(ps, POOL_READY, false);
