@@ -244,11 +244,15 @@ static void
 services_resolve(struct check *k)
 {
 	bool transient = false;
+	uint64_t reserved = 0;
 
 	for (size_t i = 0; i < k->nitems; i++) {
-		if (k->item[i].service != NULL)
-			(void)spec_resolve(k->item[i].service, &k->ctx, k->item[i].path, &k->lookups,
-			    &k->item[i].errs, &transient);
+		struct item *item = &k->item[i];
+
+		if (item->service != NULL && spec_resolve(item->service, &k->ctx, item->path,
+		    &k->lookups, &item->errs, &transient))
+			(void)spec_check_reserve(item->service, item->path, &reserved,
+			    k->settings->limits_connections, &item->errs);
 	}
 }
 

@@ -258,15 +258,20 @@ step(struct listener *l)
 	close_if_served(l);
 }
 
-/* Those that wait for a place come first, if there may be one; then each ready listener in turn. */
+/*
+ * A connection that is to be decided comes first: a place was made for it, or its time is up.  Then those that wait
+ * for a place, if there is one; then each ready listener in turn.
+ */
 static struct listener *
 next_listener(struct pool_service *ps)
 {
-	struct listener *l = TAILQ_FIRST(&ps->holding);
+	struct listener *l = TAILQ_FIRST(&ps->ready), *waits = TAILQ_FIRST(&ps->holding);
 
-	if (l != NULL && pool_verdict(ps) == ADMIT_OK)
+	if (l != NULL && l->pending.fd >= 0)
 		return l;
-	if ((l = TAILQ_FIRST(&ps->ready)) == NULL)
+	if (waits != NULL && pool_verdict(ps) == ADMIT_OK)
+		return waits;
+	if (l == NULL)
 		return NULL;
 	TAILQ_REMOVE(&ps->ready, l, next_ready);
 	TAILQ_INSERT_TAIL(&ps->ready, l, next_ready);
@@ -285,6 +290,8 @@ dispatch_turn(struct pool *p)
 
 		if (l != NULL)
 			step(l);
+		else
+			pool_touch(ps);
 		pool_served(ps);
 		pool_refresh(p);
 	}

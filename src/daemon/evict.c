@@ -111,6 +111,7 @@ again_due(void *arg)
 		TAILQ_REMOVE(&e->later, l, next_want);
 		TAILQ_INSERT_TAIL(&e->wants, l, next_want);
 		l->wants_later = false;
+		l->wants_since_ns = loop_now(e->pool->loop);
 	}
 }
 
@@ -119,6 +120,7 @@ evict_want(struct listener *l, bool later)
 {
 	struct evict *e = l->service->pool->evict;
 	struct loop *loop = e->pool->loop;
+	int64_t soon = loop_now(loop) + NONE_MIN_NS;
 
 	if (l->wants || l->victim != NULL)
 		return;
@@ -131,7 +133,8 @@ evict_want(struct listener *l, bool later)
 	}
 	TAILQ_INSERT_TAIL(&e->later, l, next_want);
 	if (!loop_armed(&e->again))
-		loop_arm(loop, &e->again, e->none_until_ns, again_due, e);
+		loop_arm(loop, &e->again, e->none_until_ns > soon ? e->none_until_ns : soon,
+		    again_due, e);
 }
 
 static void

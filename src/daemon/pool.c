@@ -65,10 +65,7 @@ pool_set_limits(struct pool *p, uint32_t connections, double load)
 
 	p->configured_limit = connections;
 	p->load_max = load;
-	if (connections != 0)
-		p->limit = connections;
-	else
-		p->limit = capacity_of(&p->capacity).connections;
+	p->limit = connections != 0 ? connections : capacity_of(&p->capacity).connections;
 	TAILQ_FOREACH(ps, &p->services, next)
 		pool_touch(ps);
 }
@@ -89,18 +86,25 @@ void
 pool_compute_limit(struct pool *p, uint32_t listeners, bool again)
 {
 	char text[CAPACITY_TEXT_MAX];
+	uint32_t limit;
 
-	if (p->configured_limit != 0)
-		return;
 	if (again)
 		read_machine(p);
 	p->capacity.listeners = listeners;
-	p->limit = capacity_of(&p->capacity).connections;
+	limit = capacity_of(&p->capacity).connections;
+	if (p->configured_limit == 0)
+		p->limit = limit;
+	else if (p->configured_limit <= limit)
+		return;
 	capacity_format(&p->capacity, text, sizeof(text));
 	if (strcmp(text, p->capacity_text) == 0)
 		return;
 	strlcpy(p->capacity_text, text, sizeof(p->capacity_text));
-	log_message(RECORD_INFO, "note", "%s", text);
+	if (p->configured_limit == 0)
+		log_message(RECORD_INFO, "note", "%s", text);
+	else
+		log_message(RECORD_WARNING, "warning", "limits.connections of berth.json is %u, more "
+		    "than this machine seems to bear: computed, %s", p->configured_limit, text);
 }
 
 struct pool_service *

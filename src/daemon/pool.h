@@ -181,8 +181,9 @@ void pool_fini(struct pool *p);
 void pool_set_limits(struct pool *p, uint32_t connections, double load);
 
 /*
- * Places for all services together where berth.json names no number: what files, processes and memory allow beside so many
- * listeners.  The arithmetic goes to the log when it is another than the last time.  again: look at the machine anew.
+ * What files, processes and memory allow beside so many listeners: the places for all services together where berth.json
+ * names no number.  The arithmetic goes to the log, when it is another than the last time; where berth.json names more, as a
+ * warning.  again: look at the machine anew.
  */
 void pool_compute_limit(struct pool *p, uint32_t listeners, bool again);
 

@@ -206,8 +206,8 @@ read_memory(const struct task *t, uint64_t at, void *buf, size_t len)
 }
 
 /*
- * Do its system calls have berthd's numbers?  The auxiliary vector begins with a small number (getauxval(3)) in a
- * word of the program's own size.  (Its executable may not be opened: it may lie on a file system that never answers.)
+ * Do its system calls have berthd's numbers?  The auxiliary vector begins with a small number (getauxval(3)) in
+ * a word of the program's own size.  Not its executable: opening that waits for the file system on which it lies.
  */
 static bool
 is_native(const struct task *t)
@@ -359,7 +359,8 @@ in_epoll(const struct task *t, int epfd)
 			continue;
 		if (++n > SET_MAX)
 			return too_many(t);
-		if (sscanf(line, "tfd: %d events: %x data: %*x pos:%*d ino:%llx", &fd, &events, &inode) != 3)
+		if (sscanf(line, "tfd: %d events: %x data: %*x pos:%*d ino:%llx", &fd, &events,
+			&inode) != 3)
 			return say(t->l, WAITING_UNKNOWN, t->pid, "its epoll set cannot be read");
 		set_add(&s, fd, inode == t->l->connection.inode && is_connection(t, fd),
 		    (events & (EPOLLIN | EPOLLRDNORM)) != 0,

@@ -18,13 +18,14 @@
  *   only when a look before has said the same, and the connection has not received anything since.
  *   Stopping or freezing adds exactly one to the switches of each blocked task; more: it did something.
  *
- * After a stop read, recv, ppoll, select, wait4 go on as they were.  poll goes on as restart_syscall with the same
- * arguments, and is recognised; other calls with a timeout (nanosleep, futex) are then WAITING_UNKNOWN.
+ * After a stop read, recv, ppoll, select and wait4 go on as they were.  poll goes on as restart_syscall with the
+ * same arguments, and is recognised; other calls with a timeout (nanosleep, futex) are then WAITING_UNKNOWN.
+ * epoll_wait, and recv under SO_RCVTIMEO, return EINTR to the program (signal(7)): a stop is not unseen.
  *
- * Nothing is written, signalled or attached to, and no file of the handler's is opened: only /proc.  Memory is read
- * only where that needs no input: a page that is not there is unknown.  Of one session are looked at up to 64 tasks, 64
- * descriptors of a set and 256 of all sets, and, where somebody reads a pipe or socketpair, 1,024 open descriptors;
- * more is unknown.  Two descriptors are open at a time; without them it is unknown.
+ * Nothing is written, signalled or attached to, and no file of the handler's is opened: only /proc.  Memory is
+ * read only where that needs no input: a page that is not there is unknown.  Of one session are looked at up to
+ * 64 tasks, 64 descriptors of a set and 256 of all sets, and, where somebody reads a pipe or socketpair, 1,024
+ * open descriptors; more is unknown.  Two descriptors are open at a time; without them it is unknown.
  */
 #ifndef BERTH_WAITING_H
 #define BERTH_WAITING_H
@@ -42,7 +43,7 @@ enum waiting {
 };
 
 struct waiting_report {
-	char why[96];		/* "pid 17: blocked in nanosleep", "pid 17: system call 230"; "" for FOR_CLIENT */
+	char why[96];		/* "pid 17: blocked in nanosleep", "... system call 230"; FOR_CLIENT: "" */
 	pid_t pid;		/* FOR_CLIENT: a process that waits, */
 	int fd;			/* and its descriptor of the connection; else 0 and -1 */
 	uint64_t switches;	/* context switches up to now, over all tasks that were looked at */
