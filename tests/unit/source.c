@@ -189,10 +189,51 @@ test_within(void)
 	UNIT_CHECK("none is within nothing, not even itself", !source_within(&none, &none), "within");
 }
 
+static void
+test_peer(void)
+{
+	static const struct {
+		const char *label, *input, *want;	/* want: its host, or "uid N", or "" refused */
+	} rows[] = {
+		{ "an IPv4 address", "192.0.2.7", "192.0.2.7" },
+		{ "with the port that the log prints", "192.0.2.7:4711", "192.0.2.7" },
+		{ "an IPv6 address", "2001:db8::1", "2001:db8::1" },
+		{ "in brackets", "[2001:db8::1]", "2001:db8::1" },
+		{ "in brackets, with a port", "[2001:db8::1]:79", "2001:db8::1" },
+		{ "a mapped one is its IPv4 address", "::ffff:10.0.0.1", "10.0.0.1" },
+		{ "a user", "uid:1000", "uid 1000" },
+		{ "a prefix is not one client", "10.0.0.0/8", "" },
+		{ "a port without digits", "192.0.2.7:", "" },
+		{ "a port of letters", "192.0.2.7:http", "" },
+		{ "an open bracket", "[2001:db8::1", "" },
+		{ "text behind the bracket", "[2001:db8::1]x", "" },
+		{ "a bracket with a colon alone", "[2001:db8::1]:", "" },
+		{ "a name", "localhost", "" },
+		{ "nothing", "", "" },
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char got[ADDR_TEXT_MAX] = "";
+		struct addr peer;
+		struct diag why;
+		uid_t uid;
+
+		if (source_parse_peer(rows[i].input, &peer, &uid, &why)) {
+			if (uid != (uid_t)-1)
+				snprintf(got, sizeof(got), "uid %u", (unsigned)uid);
+			else
+				addr_host(&peer, got, sizeof(got));
+		}
+		UNIT_CHECK(rows[i].label, strcmp(got, rows[i].want) == 0, "got %s, want %s", got,
+		    rows[i].want);
+	}
+}
+
 int
 main(void)
 {
 	test_of();
+	test_peer();
 	test_parse();
 	test_within();
 	return unit_done();
