@@ -5,7 +5,11 @@
 #include <string.h>
 
 #include "../pure/overflow.h"
+#include "../sys/log.h"
+#include "../sys/onlooker.h"
 #include "../sys/sockdiag.h"
+
+#define UNSEEN_NS 60000000000LL
 
 /* Bytes have moved since the last look, by what the kernel says of the time; or not, whatever it says. */
 static void
@@ -76,25 +80,51 @@ judge_socket(struct child *c, struct victim_look *look, char *why, size_t size)
 		judge_tcp(c, look, why, size);
 }
 
+/* It made its onlooker wait: whoever can do that could do it with each of its handlers. */
+static void
+turn_away(struct pool_service *ps)
+{
+	ps->unseen_until_ns = loop_now(ps->pool->loop) + UNSEEN_NS;
+	log_message(RECORD_WARNING, "warning", "%s: looking at a handler took too long: none is "
+	    "looked at for 60s", ps->name);
+}
+
+static enum waiting
+look(struct child *c, const struct judge_session *others, struct waiting_report *report)
+{
+	struct pool_service *ps = c->service;
+	enum waiting w;
+	bool stuck;
+
+	if (loop_now(ps->pool->loop) < ps->unseen_until_ns) {
+		*report = (struct waiting_report){ .fd = -1,
+			.why = "handlers of its service take too long to be looked at" };
+		return WAITING_UNKNOWN;
+	}
+	w = onlooker_look(ps->pool->onlooker, c->pid, others->pid, others->count, c->inode,
+	    c->version->evict.waiting == SPEC_WAITING_ANY, report, &stuck);
+	if (stuck)
+		turn_away(ps);
+	return w;
+}
+
 enum waiting
-judge_handler(struct child *c, const struct judge_session *others, struct victim_look *look,
+judge_handler(struct child *c, const struct judge_session *others, struct victim_look *out,
     struct waiting_report *report)
 {
 	int64_t now = loop_now(c->service->pool->loop);
-	enum waiting w;
+	enum waiting w = look(c, others, report);
 
-	w = waiting_look(c->pid, others->pid, others->count, c->inode,
-	    c->version->evict.waiting == SPEC_WAITING_ANY, report);
-	look->waits = w == WAITING_FOR_CLIENT;
+	out->waits = w == WAITING_FOR_CLIENT;
 	if (w == WAITING_UNKNOWN || w == WAITING_FORBIDDEN)
-		look->known = false;
+		out->known = false;
 	if (c->peer.u.sa.sa_family != AF_UNIX)
 		return w;
 	if (c->seen.moved_ns == 0 || report->switches != c->seen.switches) {
 		c->seen.switches = report->switches;
 		c->seen.moved_ns = now;
 	}
-	look->idle_ns = now - c->seen.moved_ns;
+	out->idle_ns = now - c->seen.moved_ns;
 	return w;
 }
 

@@ -11,6 +11,7 @@
 #include "../pure/overflow.h"
 #include "../sys/log.h"
 #include "../sys/machine.h"
+#include "../sys/onlooker.h"
 #include "../sys/sockdiag.h"
 #include "child.h"
 #include "errpipe.h"
@@ -39,13 +40,14 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	TAILQ_INIT(&p->touched);
 	TAILQ_INIT(&p->surveys);
 	p->diag = sockdiag_new();
+	p->onlooker = onlooker_new(loop);
 	read_machine(p);
 	p->limit = capacity_of(&p->capacity).connections;
 	arc4random_buf(key, sizeof(key));
 	p->peers = peers_new(SOURCES, key);
 	p->evict = evict_new(p);
 	p->farewell = farewell_new(loop);
-	assert(p->peers != NULL && p->evict != NULL && p->farewell != NULL);
+	assert(p->peers != NULL && p->onlooker != NULL && p->evict != NULL && p->farewell != NULL);
 	TAILQ_INIT(&p->idle_pipes);
 }
 
@@ -54,6 +56,7 @@ pool_fini(struct pool *p)
 {
 	evict_free(p->evict);
 	farewell_free(p->farewell);
+	onlooker_free(p->onlooker);
 	sockdiag_free(p->diag);
 	peers_free(p->peers);
 }

@@ -37,6 +37,7 @@
 struct child;
 struct evict;
 struct farewell;
+struct onlooker;
 struct sockdiag;
 struct survey;
 struct pool_service;
@@ -116,6 +117,7 @@ struct pool_service {
 	uint32_t held;				/* spawns whose outcome is outstanding */
 	enum { POOL_OUT, POOL_READY, POOL_BLOCKED } queue;
 	bool heir;				/* a place was made for it */
+	int64_t unseen_until_ns;		/* its handlers are not looked at before (judge.c) */
 	size_t weighed;				/* while a victim is chosen: its place among the services */
 	bool touched;				/* in pool->touched */
 	bool removed;				/* no file: lives on for its handlers */
@@ -155,6 +157,7 @@ struct pool {
 	double load;				/* as of load_at_ns */
 	int64_t load_at_ns;
 	struct sockdiag *diag;			/* NULL: the kernel has none */
+	struct onlooker *onlooker;
 	struct evict *evict;
 	TAILQ_HEAD(, survey) surveys;		/* that are being made, or used */
 	struct farewell *farewell;
