@@ -10,6 +10,7 @@
 #include "../pure/plan.h"
 #include "../sys/log.h"
 #include "listener.h"
+#include "post.h"
 
 void
 apply_report(json_t *report, const char *key, const char *text)
@@ -99,6 +100,9 @@ take_version(struct pool_service *ps, struct service *s, bool fresh, json_t *rep
 			pool_reset_throttle(ps);
 		return;
 	}
+	/* what it serves by itself would be served by old rules */
+	if (was_there && before->wait && !spec_equal_but_text(before, s))
+		post_end_all(ps);
 	if (was_there)
 		json_array_append_new(json_object_get(report, "changed"),
 		    json_pack("{s:s,s:o}", "service", ps->name, "keys",
@@ -171,6 +175,8 @@ take_removal(struct pool_service *ps, json_t *report)
 
 	if (!ps->removed)
 		apply_report(report, "removed", ps->name);
+	if (ps->service != NULL && ps->service->wait && !ps->removed)
+		post_end_all(ps);
 	ps->removed = true;
 	ps->rebuild = true;
 	free(ps->file);
@@ -376,6 +382,7 @@ close_rest(struct apply *a)
 			else
 				l->fresh = l->newborn = false;
 		}
+		post_fill(ps);
 	}
 }
 

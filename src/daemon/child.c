@@ -21,6 +21,7 @@
 #include "admission.h"
 #include "evict.h"
 #include "judge.h"
+#include "post.h"
 #include "survey.h"
 
 #define MS 1000000LL
@@ -70,11 +71,18 @@ record_child(struct record *r, const struct child *c, enum record_level level, c
 	record_number(r, "connection", (int64_t)c->connection);
 }
 
+/* How many handlers of a service there may be; 0: any number. */
+static uint32_t
+limit_of(const struct service *s)
+{
+	return s->wait ? 0 : s->limits.connections;
+}
+
 static void
 log_start(const struct child *c)
 {
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], active[32];
-	uint32_t limit = c->version->limits.connections;
+	uint32_t limit = limit_of(c->version);
 	struct record r;
 
 	if (!c->version->log.connections || !log_wants(RECORD_INFO))
@@ -85,7 +93,9 @@ log_start(const struct child *c)
 		snprintf(active, sizeof(active), "%u/none", c->active);
 	record_child(&r, c, RECORD_INFO, "start");
 	record_number(&r, "pid", c->pid);
-	record_text(&r, "peer", child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	if (!c->waits)
+		record_text(&r, "peer",
+		    child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "local", addr_format(&c->local, local, sizeof(local)));
 	record_text(&r, "active", active);
 	log_record(&r);
@@ -169,7 +179,9 @@ log_failure(const struct child *c, enum spawn_step step, const char *error)
 	if (!pool_may_log(ps, &ps->fail_rate, "fail"))
 		return;
 	record_child(&r, c, RECORD_ERROR, "fail");
-	record_text(&r, "peer", child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	if (!c->waits)
+		record_text(&r, "peer",
+		    child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "step", spawn_step_name(step));
 	record_text(&r, "error", error);
 	if (step == SPAWN_STEP_EXEC)
@@ -194,6 +206,7 @@ child_free(struct child *c)
 	peers_release(c->history);
 	survey_forget(ps->pool, c);
 	evict_gone(c);
+	post_ended(c);
 	loop_disarm(&c->timer);
 	loop_disarm(&c->watch);
 	loop_disarm(&c->lived);
@@ -241,6 +254,9 @@ note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, c
 	struct source source = admission_source(ps->service != NULL ? ps->service : c->version, &who);
 	struct child *o;
 
+	/* without clients that it knows each death is one of its own */
+	if (c->waits)
+		memcpy(source.bytes, &c->connection, sizeof(c->connection));
 	pool_note_end(ps, end, status, lived_ns, &source, what);
 	if (watched || !throttle_watches(&ps->throttle))
 		return;
@@ -304,6 +320,9 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 	admission_penalise(c->service, c->history, &who, penalty_of(c, si));
 	if (c->state != CHILD_RUNNING || c->cause != CHILD_EXIT) {
 		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
+	} else if (c->waits && lived_ns < THROTTLE_LIVED_NS && post_left_work(c)) {
+		note_end(c, THROTTLE_NOT_SERVED, 0, lived_ns,
+		    "three handlers in a row ended without serving what waits");
 	} else if (si->si_code == CLD_EXITED) {
 		snprintf(what, sizeof(what), "exit status %d", si->si_status);
 		note_end(c, THROTTLE_EXITED, si->si_status, lived_ns, what);
@@ -673,8 +692,25 @@ child_ready(void *arg, uint32_t events)
 		wait_for_group(c);
 }
 
+static void
+set_client(struct child *c, const struct child_work *w)
+{
+	const struct arrival *a = w->arrival;
+	bool is_bound = c->version->socket.bind_to_device[0] != '\0';
+
+	c->peer_uid = (uid_t)-1;
+	c->post = w->post;
+	c->waits = a == NULL;
+	if (a == NULL)
+		return;
+	c->peer = a->peer;
+	c->peer_uid = a->uid;
+	c->device = sock_device(a->fd, w->local, is_bound);
+	sockdiag_name(a->fd, &c->cookie, a->peer.u.sa.sa_family == AF_UNIX ? &c->inode : NULL);
+}
+
 static struct child *
-child_new(struct pool_service *ps, const struct arrival *a, const struct addr *local)
+child_new(struct pool_service *ps, const struct child_work *w)
 {
 	struct child *c = calloc(1, sizeof(*c));
 
@@ -683,13 +719,10 @@ child_new(struct pool_service *ps, const struct arrival *a, const struct addr *l
 	c->service = ps;
 	c->version = spec_hold(ps->service);
 	c->pidfd = -1;
-	c->peer = a->peer;
-	c->local = *local;
-	c->peer_uid = a->uid;
+	c->local = *w->local;
 	c->started_ns = loop_now(ps->pool->loop);
 	c->active = ps->active;
-	c->device = sock_device(a->fd, local, ps->service->socket.bind_to_device[0] != '\0');
-	sockdiag_name(a->fd, &c->cookie, a->peer.u.sa.sa_family == AF_UNIX ? &c->inode : NULL);
+	set_client(c, w);
 	TAILQ_INSERT_TAIL(&ps->children, c, next);
 	return c;
 }
@@ -712,12 +745,19 @@ child_undo(struct child *c, struct spawn_job *job)
 }
 
 static void
-build(struct child *c, struct spawn_job *job, const struct arrival *a)
+build(struct child *c, struct spawn_job *job, const struct child_work *w)
 {
 	struct launch_connection lc = { .number = c->connection, .active = c->active,
-		.limit = c->version->limits.connections, .peer = &c->peer, .local = &c->local,
-		.peer_uid = a->uid, .peer_gid = a->gid, .peer_pid = a->pid };
+		.limit = limit_of(c->version), .local = &c->local, .sockets = w->count };
 
+	if (w->arrival != NULL) {
+		lc.peer = &c->peer;
+		lc.peer_uid = w->arrival->uid;
+		lc.peer_gid = w->arrival->gid;
+		lc.peer_pid = w->arrival->pid;
+	} else {
+		lc.datagram = endpoint_is_datagram(w->post->key.kind);
+	}
 	launch_build(spawn_launch(job), &c->service->pool->daemon, c->version, &lc);
 }
 
@@ -766,10 +806,10 @@ adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
 }
 
 enum child_outcome
-child_start(struct pool_service *ps, const struct arrival *a, const struct addr *local)
+child_start(struct pool_service *ps, const struct child_work *w)
 {
 	struct pool *p = ps->pool;
-	struct child *c = child_new(ps, a, local);
+	struct child *c = child_new(ps, w);
 	struct spawn_job *job = spawn_take(p->spawner);
 	int64_t begun = loop_clock();
 	struct admission_client who;
@@ -788,8 +828,8 @@ child_start(struct pool_service *ps, const struct arrival *a, const struct addr 
 			.error = errno, .pidfd = -1 };
 		goto started;
 	}
-	build(c, job, a);
-	spawn_start(p->spawner, job, a->fd, err, ps->held > 0 ? 0 : WAIT_NS, &res);
+	build(c, job, w);
+	spawn_start(p->spawner, job, w->socket, w->count, err, ps->held > 0 ? 0 : WAIT_NS, &res);
 	fd_close(&err);
 started:
 	if (lacks_resources(&res)) {
@@ -802,7 +842,8 @@ started:
 	who = client_of(c);
 	c->history = admission_charge(ps, &who);
 	pool_touch(ps);
-	close(a->fd);
+	if (w->arrival != NULL)
+		close(w->arrival->fd);
 	adopt(c, job, &res);
 	return CHILD_STARTED;
 no_resources:

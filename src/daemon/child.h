@@ -57,6 +57,8 @@ struct child {
 		uint64_t switches;		/* unix: context switches of its session */
 		int64_t moved_ns;		/* when they last moved; 0: not looked at yet */
 	} seen;					/* at the last look (judge.h) */
+	bool waits;				/* it accepts by itself: there is no peer (post.h) */
+	struct listener *post;			/* ... which socket it serves; NULL: one that is gone */
 	struct listener *heir;			/* whose pending connection gets its place */
 };
 
@@ -66,12 +68,20 @@ enum child_outcome {
 	CHILD_NO_RESOURCES	/* still the caller's: try again later; errno tells */
 };
 
+/* What a handler is started for. */
+struct child_work {
+	const struct arrival *arrival;	/* NULL: a listening socket, */
+	struct listener *post;		/* of this listener */
+	const struct addr *local;
+	const int *socket;		/* its descriptors, `count` of them; a connection is closed here */
+	size_t count;
+};
+
 /*
- * Start a handler of ps for an arrival, whose place was taken by the caller, and charge it; the place is given back when the
+ * Start a handler of ps, whose place was taken by the caller, and charge it; the place is given back when the
  * handler has been reaped, or at once when none came to be.
  */
-enum child_outcome child_start(struct pool_service *ps, const struct arrival *a,
-    const struct addr *local);
+enum child_outcome child_start(struct pool_service *ps, const struct child_work *w);
 
 /* TERM to its group, then after timeouts.stop KILL. */
 void child_end(struct child *c, enum child_cause cause);

@@ -13,6 +13,7 @@
 #include "evict.h"
 #include "farewell.h"
 #include "listener.h"
+#include "post.h"
 
 #define BATCH 16			/* connections a turn: a few ms of work */
 #define PENDING_NS 10000000000LL	/* a connection waits that long for resources */
@@ -109,10 +110,12 @@ start(struct listener *l)
 {
 	struct pool_service *ps = l->service;
 	struct addr local;
+	struct child_work w = { .arrival = &l->pending, .local = &local, .socket = &l->pending.fd,
+		.count = 1 };
 
 	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
-	if (child_start(ps, &l->pending, &local) != CHILD_STARTED) {
+	if (child_start(ps, &w) != CHILD_STARTED) {
 		int error = errno;
 
 		pool_give_place(ps);
@@ -247,8 +250,13 @@ take(struct listener *l)
 static void
 step(struct listener *l)
 {
-	enum taken t = l->pending.fd >= 0 ? TAKEN : take(l);
+	enum taken t;
 
+	if (l->pending.fd < 0 && l->service->service->wait) {
+		post_step(l);
+		return;
+	}
+	t = l->pending.fd >= 0 ? TAKEN : take(l);
 	if (t == TAKEN_BROKEN)
 		return;
 	if (t == TAKEN && look(l))

@@ -1,5 +1,7 @@
 #include "judge.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +76,9 @@ judge_socket(struct child *c, struct victim_look *look, char *why, size_t size)
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,
 		.idle_ns = now - (c->seen.moved_ns != 0 ? c->seen.moved_ns : c->started_ns) };
 	why[0] = '\0';
-	if (c->peer.u.sa.sa_family == AF_UNIX)
+	if (c->waits)
+		snprintf(why, size, "it accepts by itself (wait)");
+	else if (c->peer.u.sa.sa_family == AF_UNIX)
 		judge_unix(c, look, why, size);
 	else
 		judge_tcp(c, look, why, size);
@@ -106,6 +110,17 @@ look(struct child *c, const struct judge_session *others, struct waiting_report 
 	if (stuck)
 		turn_away(ps);
 	return w;
+}
+
+enum waiting
+judge_post(struct child *c, const struct judge_session *others, struct waiting_report *report)
+{
+	struct stat st;
+
+	if (c->post == NULL || fstat(c->post->sock.fd, &st) < 0)
+		return WAITING_UNKNOWN;
+	c->inode = (uint32_t)st.st_ino;
+	return look(c, others, report);
 }
 
 enum waiting
@@ -142,6 +157,6 @@ judge_is_evictable(const struct child *c)
 {
 	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
 
-	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT &&
+	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT && !c->waits &&
 	    overflow_evicts(s->limits.overflow, s->limits.noverflow);
 }

@@ -25,6 +25,10 @@ void judge_socket(struct child *c, struct victim_look *look, char *why, size_t s
 enum waiting judge_handler(struct child *c, const struct judge_session *others,
     struct victim_look *look, struct waiting_report *report);
 
+/* A handler that accepts by itself: is it seen waiting for work on its socket? */
+enum waiting judge_post(struct child *c, const struct judge_session *others,
+    struct waiting_report *report);
+
 /* What it comes to by the rules of the version that it was started from. */
 enum victim_state judge_state(const struct child *c, const struct victim_look *look);
 

@@ -13,6 +13,7 @@
 #include "../sys/log.h"
 #include "dispatch.h"
 #include "evict.h"
+#include "post.h"
 
 #define POLLED (EPOLLIN | EPOLLET)
 #define PAIR_TRIES 16
@@ -25,7 +26,7 @@ options(const struct listener *l)
 	const struct service *s = l->service->service;
 
 	return (struct sock_options){ .backlog = s->socket.backlog,
-		.keep_alive = s->socket.keep_alive, .no_delay = s->socket.no_delay,
+		.blocking = s->wait, .keep_alive = s->socket.keep_alive, .no_delay = s->socket.no_delay,
 		.free_bind = s->socket.free_bind, .mode = s->socket.mode,
 		.owner = s->socket.owner_uid, .group = s->socket.group_gid };
 }
@@ -134,6 +135,22 @@ listener_mark_empty(struct listener *l)
 		return;
 	l->ready = false;
 	enlist(l);
+	if (!l->armed && l->source != NULL && loop_watch(l->source, POLLED))
+		l->armed = true;
+}
+
+void
+listener_look_away(struct listener *l)
+{
+	l->ready = false;
+	enlist(l);
+	if (l->armed && l->source != NULL && loop_watch(l->source, 0))
+		l->armed = false;
+}
+
+void
+listener_look_again(struct listener *l)
+{
 	if (!l->armed && l->source != NULL && loop_watch(l->source, POLLED))
 		l->armed = true;
 }
@@ -260,7 +277,7 @@ family_is_missing(const struct listener *l)
 
 	if (!l->key.wildcard_half)
 		return false;
-	fd = socket(l->key.addr.u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(l->key.addr.u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
 		close(fd);
 		return false;
@@ -330,6 +347,7 @@ listener_inherit(struct listener *l, const struct listener *from)
 static void
 forget(struct listener *l)
 {
+	post_forget(l);
 	loop_disarm(&l->retry);
 	l->ready = false;
 	listener_resume(l);
@@ -381,11 +399,14 @@ listener_take(struct listener *l, struct listener *from)
 		listener_mark_ready(l);
 	if (from->pending.fd >= 0)
 		take_pending(l, from);
+	post_move(l, from);
 	forget(from);
 	if (!sock_apply(&l->sock, &l->key, &opt, &why))
 		log_message(RECORD_WARNING, "warning", "%s: %s: %s", l->service->name, l->endpoint,
 		    why.text);
-	if (!watch(l, &why))
+	if (watch(l, &why))
+		post_moved(l);
+	else
 		wait_for_retry(l, why.text);
 }
 

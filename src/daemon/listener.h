@@ -38,6 +38,10 @@ void listener_remove(struct listener *l);
 void listener_mark_ready(struct listener *l);
 void listener_mark_empty(struct listener *l);
 
+/* Others accept from it: no event is wanted; and again, at once if there is something. */
+void listener_look_away(struct listener *l);
+void listener_look_again(struct listener *l);
+
 /* Nothing is to be done for its pending connection before until_ns (loop_now(); 0: for ever), or a place, or listener_resume(). */
 void listener_hold(struct listener *l, int64_t until_ns);
 void listener_resume(struct listener *l);

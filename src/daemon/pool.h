@@ -78,6 +78,14 @@ struct listener {
 	int64_t wants_since_ns;
 	struct child *victim;	/* ... whose place it is waiting for */
 	struct loop_timer hold_timer;
+	/* with wait (post.h): */
+	uint32_t handlers;	/* live ones that serve this socket */
+	bool wanted;		/* one more is to be started, whatever the queue says */
+	unsigned unread;	/* in a row: ended without taking what they were started for */
+	struct sock_head head;	/* ... a datagram, */
+	int depth;		/* ... or a queue of so many; -1: not known */
+	int64_t demand_ns;	/* when one more was needed */
+	struct loop_timer post_timer, quiet_timer;
 	/* waiting: */
 	char reason[160], said[160];	/* why; what was logged last */
 	struct backoff backoff;
@@ -93,6 +101,7 @@ TAILQ_HEAD(child_list, child);
  */
 struct pool_counters {
 	uint64_t accepted, ended, failed, evicted;
+	uint64_t dropped;		/* datagrams that no handler read */
 	uint64_t refused[ADMIT_VERDICTS];
 	struct histogram queue_wait, spawn, lifetime;
 };

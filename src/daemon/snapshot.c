@@ -164,7 +164,7 @@ snapshot_child(const struct survey_item *item)
 
 	return json_pack("{s:I,s:s,s:i,s:o,s:o,s:f,s:s,s:o,s:o,s:o,s:o}", "connection",
 	    (json_int_t)c->connection, "service", c->service->name, "pid", (int)c->pid, "peer",
-	    text(child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer))), "local",
+	    text(c->waits ? "none" : child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer))), "local",
 	    text(addr_format(&c->local, local, sizeof(local))), "started", (double)lived / 1e9,
 	    "state", stage != NULL ? stage : victim_word(item->state), "idle",
 	    seen ? json_real((double)item->look.idle_ns / 1e9) : json_null(), "received",

@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "listener.h"
+#include "post.h"
 
 static struct loop_timer grace;
 
@@ -11,8 +12,12 @@ static struct loop_timer grace;
 static void
 stop_listener(struct listener *l)
 {
+	const struct service *s = l->service->service;
 	int queue = listener_is_open(l) ? sock_queue(l->sock.fd) : 0;
 
+	/* its handlers accept by themselves: they are asked to end, and what waits is theirs no more */
+	if (s == NULL || s->wait)
+		queue = 0;
 	l->quota = queue >= 0 ? queue : INT_MAX;
 	l->stopping = true;
 	if (l->quota == 0 && l->pending.fd < 0)
@@ -48,12 +53,16 @@ grace_over(void *arg)
 void
 stop_begin(struct pool *p, int64_t grace_ns, bool leave)
 {
+	struct pool_service *ps;
+
 	p->draining = true;
 	if (leave) {
 		each_listener(p, listener_remove);
 		p->leaving = true;
 		return;
 	}
+	TAILQ_FOREACH(ps, &p->services, next)
+		post_end_all(ps);
 	each_listener(p, stop_listener);
 	loop_arm(p->loop, &grace, loop_now(p->loop) + grace_ns, grace_over, p);
 }

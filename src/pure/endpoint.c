@@ -7,7 +7,10 @@
 
 static const char *const kind_names[ENDPOINT_KINDS] = {
 	[ENDPOINT_TCP] = "tcp",
+	[ENDPOINT_UDP] = "udp",
 	[ENDPOINT_UNIX] = "unix",
+	[ENDPOINT_UNIX_DGRAM] = "unix-dgram",
+	[ENDPOINT_UNIX_SEQPACKET] = "unix-seqpacket",
 };
 
 const char *
@@ -17,12 +20,24 @@ endpoint_kind_name(enum endpoint_kind kind)
 	return kind_names[kind];
 }
 
+bool
+endpoint_is_unix(enum endpoint_kind kind)
+{
+	return kind == ENDPOINT_UNIX || kind == ENDPOINT_UNIX_DGRAM || kind == ENDPOINT_UNIX_SEQPACKET;
+}
+
+bool
+endpoint_is_datagram(enum endpoint_kind kind)
+{
+	return kind == ENDPOINT_UDP || kind == ENDPOINT_UNIX_DGRAM;
+}
+
 /* ---- parsing: each step explains without the endpoint's text, which endpoint_parse() adds ---- */
 
 static bool
 parse_kind(const char *word, enum endpoint_kind *kind, struct diag *why)
 {
-	char known[64] = "", q[DIAG_QUOTE_MAX];
+	char known[96] = "", q[DIAG_QUOTE_MAX];
 
 	for (int k = 0; k < ENDPOINT_KINDS; k++) {
 		size_t at = strlen(known);
@@ -250,7 +265,7 @@ parse_parts(char *copy, struct endpoint *e, struct diag *why)
 	*colon = '\0';
 	if (!parse_kind(copy, &e->kind, why))
 		return false;
-	return e->kind == ENDPOINT_UNIX ? parse_unix(colon + 1, e, why) :
+	return endpoint_is_unix(e->kind) ? parse_unix(colon + 1, e, why) :
 	    parse_tcp(colon + 1, e, why);
 }
 
@@ -281,7 +296,7 @@ endpoint_parse(const char *text, struct endpoint *out, struct diag *why)
 size_t
 endpoint_count(const struct endpoint *e)
 {
-	if (e->kind == ENDPOINT_UNIX)
+	if (endpoint_is_unix(e->kind))
 		return 1;
 	assert(e->port_name[0] == '\0' || e->first != 0);
 	return (size_t)(e->last - e->first + 1) * (e->family == AF_UNSPEC ? 2 : 1);
@@ -308,7 +323,7 @@ endpoint_expand(const struct endpoint *e, size_t i, const char *device, struct e
 	assert(i < endpoint_count(e));
 	assert(strlen(device) < sizeof(out->device));
 	*out = (struct endpoint_key){ .kind = e->kind, .addr = e->address };
-	if (e->kind == ENDPOINT_UNIX)
+	if (endpoint_is_unix(e->kind))
 		return;
 	port = (uint16_t)(e->first + (both ? i / 2 : i));
 	if (both) {
@@ -379,9 +394,14 @@ devices_meet(const struct endpoint_key *a, const struct endpoint_key *b)
 bool
 endpoint_key_overlaps(const struct endpoint_key *a, const struct endpoint_key *b)
 {
-	if (a->kind != b->kind || a->addr.u.sa.sa_family != b->addr.u.sa.sa_family)
+	if (a->addr.u.sa.sa_family != b->addr.u.sa.sa_family)
 		return false;
-	if (a->kind == ENDPOINT_UNIX)
+	/* a path is one file; each kind has abstract names of its own */
+	if (endpoint_is_unix(a->kind) && a->addr.u.un.sun_path[0] != '\0')
+		return cmp_host(&a->addr, &b->addr) == 0;
+	if (a->kind != b->kind)
+		return false;
+	if (endpoint_is_unix(a->kind))
 		return cmp_host(&a->addr, &b->addr) == 0;
 	if (addr_port(&a->addr) != addr_port(&b->addr) || addr_port(&a->addr) == 0)
 		return false;

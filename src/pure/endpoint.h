@@ -18,12 +18,19 @@
 
 enum endpoint_kind {
 	ENDPOINT_TCP,
+	ENDPOINT_UDP,
 	ENDPOINT_UNIX,
+	ENDPOINT_UNIX_DGRAM,
+	ENDPOINT_UNIX_SEQPACKET,
 	ENDPOINT_KINDS
 };
 
-/* "tcp", "unix". */
+/* "tcp", "udp", "unix", "unix-dgram", "unix-seqpacket". */
 const char *endpoint_kind_name(enum endpoint_kind kind);
+
+/* Has it a path or an abstract name, and no port?  Are there datagrams, and no connections? */
+bool endpoint_is_unix(enum endpoint_kind kind);
+bool endpoint_is_datagram(enum endpoint_kind kind);
 
 struct endpoint {
 	enum endpoint_kind kind;
@@ -71,7 +78,7 @@ int endpoint_key_cmp(const struct endpoint_key *a, const struct endpoint_key *b)
 /*
  * True when the kernel would not let both be bound at once: equal keys, or the
  * same family and port where one is the wildcard address (tcp(7); device equal or
- * either without one).  Port 0 overlaps with nothing.
+ * either without one), or one path, of whichever kind.  Port 0 overlaps with nothing.
  */
 bool endpoint_key_overlaps(const struct endpoint_key *a, const struct endpoint_key *b);
 

@@ -134,15 +134,22 @@ environment_base(struct launch *l, const struct launch_daemon *d, const struct s
 		env_push(l, *e);
 }
 
-/* UCSPI, systemd and xinetd names for a TCP connection (contract: environment). */
+/*
+ * UCSPI, systemd and xinetd names for TCP and UDP (contract: environment).  Where a datagram went to is for its
+ * receiver to ask (IP_PKTINFO, ip(7)).
+ */
 static void
-environment_tcp(struct launch *l, const struct launch_connection *c)
+environment_inet(struct launch *l, const struct launch_connection *c)
 {
 	char host[ADDR_TEXT_MAX];
 
-	env_text(l, "PROTO", "TCP");
-	env_text(l, "TCPLOCALIP", addr_host(c->local, host, sizeof(host)));
-	env_number(l, "TCPLOCALPORT", addr_port(c->local));
+	env_text(l, "PROTO", c->datagram ? "UDP" : "TCP");
+	if (!c->datagram) {
+		env_text(l, "TCPLOCALIP", addr_host(c->local, host, sizeof(host)));
+		env_number(l, "TCPLOCALPORT", addr_port(c->local));
+	}
+	if (c->peer == NULL)
+		return;
 	addr_host(c->peer, host, sizeof(host));
 	env_text(l, "TCPREMOTEIP", host);
 	env_text(l, "REMOTE_ADDR", host);
@@ -159,6 +166,8 @@ environment_unix(struct launch *l, const struct launch_connection *c)
 
 	env_text(l, "PROTO", "UNIX");
 	env_text(l, "UNIXLOCALPATH", addr_format(c->local, text, sizeof(text)));
+	if (c->peer == NULL)
+		return;
 	if (c->peer_pid != 0) {
 		env_number(l, "UNIXREMOTEEUID", c->peer_uid);
 		env_number(l, "UNIXREMOTEEGID", c->peer_gid);
@@ -166,6 +175,29 @@ environment_unix(struct launch *l, const struct launch_connection *c)
 	}
 	if (c->peer->len > offsetof(struct sockaddr_un, sun_path))
 		env_text(l, "REMOTE_ADDR", addr_format(c->peer, text, sizeof(text)));
+}
+
+/*
+ * sd_listen_fds(3).  Each socket has the service's name, or, where it is one connection, "connection".  The number of the process
+ * is filled in by itself; its text comes last, so that none that is made after it moves it.
+ */
+static void
+environment_listen(struct launch *l, const struct service *s, const struct launch_connection *c)
+{
+	const char *name = c->peer == NULL ? s->name : "connection";
+	size_t len = strlen(name) + 1;
+	char *names = calloc(c->sockets, len);
+
+	assert(names != NULL && c->sockets > 0);
+	for (size_t i = 0; i < c->sockets; i++) {
+		memcpy(names + i * len, name, len - 1);
+		names[i * len + len - 1] = i + 1 < c->sockets ? ':' : '\0';
+	}
+	env_number(l, "LISTEN_FDS", c->sockets);
+	env_text(l, "LISTEN_FDNAMES", names);
+	env_text(l, "LISTEN_PID", "00000000000");
+	l->listen_pid = l->env[l->env_count - 1] + strlen("LISTEN_PID=");
+	free(names);
 }
 
 static void
@@ -177,11 +209,15 @@ build_environment(struct launch *l, const struct launch_daemon *d, const struct 
 	if (c->local->u.sa.sa_family == AF_UNIX)
 		environment_unix(l, c);
 	else
-		environment_tcp(l, c);
+		environment_inet(l, c);
 	env_text(l, "BERTH_SERVICE", s->name);
 	env_number(l, "BERTH_CONNECTION", c->number);
 	env_number(l, "BERTH_ACTIVE", c->active);
 	env_number(l, "BERTH_LIMIT", c->limit);
+	l->listen_fds = s->socket_as == SPEC_LISTEN_FDS;
+	l->listen_pid = NULL;
+	if (l->listen_fds)
+		environment_listen(l, s, c);
 }
 
 static void

@@ -34,11 +34,15 @@ struct launch_daemon {
 struct launch_connection {
 	uint64_t number;
 	uint32_t active, limit;		/* this one included; limit 0: none */
-	const struct addr *peer, *local;
+	const struct addr *peer, *local; /* peer NULL: a handler that accepts by itself */
+	bool datagram;
+	size_t sockets;			/* how many it gets as LISTEN_FDS; else 1 */
 	uid_t peer_uid;			/* unix: SO_PEERCRED; peer_pid 0: not known */
 	gid_t peer_gid;
 	pid_t peer_pid;
 };
+
+#define LAUNCH_PID_MAX 12	/* digits and NUL */
 
 struct launch_rlimit {
 	int resource;
@@ -58,6 +62,8 @@ struct launch {
 	size_t text_len, text_room;
 	char **argv_own;		/* owned: argv where argv0 differs */
 	bool stderr_is_socket;
+	bool listen_fds;		/* sockets are 3 and up, 0 and 1 are /dev/null */
+	char *listen_pid;		/* points into env: LAUNCH_PID_MAX bytes for the number that only the child knows */
 	struct launch_rlimit rlimits[RLIM_NLIMITS];
 	size_t nrlimits;
 	bool set_nice, set_umask, set_oom, set_ids;

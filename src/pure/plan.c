@@ -89,7 +89,7 @@ settle_conflicts(struct plan_want *want, const struct group *g)
 static bool
 is_port_zero(const struct endpoint_key *k)
 {
-	return k->kind == ENDPOINT_TCP && addr_port(&k->addr) == 0;
+	return !endpoint_is_unix(k->kind) && addr_port(&k->addr) == 0;
 }
 
 static void

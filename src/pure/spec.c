@@ -115,6 +115,14 @@ share_port(const struct endpoint *a, const struct endpoint *b)
 	return a->first <= b->last && b->first <= a->last;
 }
 
+/* A path is one file, whatever kind of socket it is. */
+static bool
+share_kind(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->kind == b->kind || (endpoint_is_unix(a->kind) && endpoint_is_unix(b->kind) &&
+	    a->address.u.un.sun_path[0] != '\0');
+}
+
 void
 spec_check_listen(struct spec_reader *r, const struct service *s)
 {
@@ -123,7 +131,7 @@ spec_check_listen(struct spec_reader *r, const struct service *s)
 		for (size_t j = 0; j < i; j++) {
 			const struct endpoint *a = &s->listen[j], *b = &s->listen[i];
 
-			if (a->kind != b->kind || !share_port(a, b) || !share_host(a, b))
+			if (!share_kind(a, b) || !share_port(a, b) || !share_host(a, b))
 				continue;
 			spec_read_fail(r, "\"%s\" and \"%s\" name the same endpoint", a->text, b->text);
 			break;
@@ -180,6 +188,7 @@ spec_parse(const struct spec_context *ctx, const char *file, const char *name, c
 	check_user(&r, ctx, merged);
 	spec_check_listen(&r, s);
 	spec_admission_finish(&r, s, own, merged);
+	spec_wait_finish(&r, s, own, merged);
 	if (errs->count == before) {
 		s->own = dump(own, 0);
 		s->merged = dump(merged, JSON_SORT_KEYS);
@@ -333,6 +342,19 @@ spec_changes(const struct service *a, const struct service *b)
 	if (a->socket.group_gid != b->socket.group_gid)
 		add_change(list, "socket.group");
 	return list;
+}
+
+bool
+spec_equal_but_text(const struct service *a, const struct service *b)
+{
+	json_t *changes = spec_changes(a, b), *key;
+	bool equal = true;
+	size_t i;
+
+	json_array_foreach(changes, i, key)
+		equal = equal && strcmp(json_string_value(key), "description") == 0;
+	json_decref(changes);
+	return equal;
 }
 
 /* ---- show ---- */

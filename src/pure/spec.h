@@ -30,6 +30,9 @@
 
 #define SPEC_FILE_MAX 65536	/* bytes; a longer file is refused */
 
+/* Which descriptors a handler gets its socket as. */
+enum spec_socket_as { SPEC_STDIO, SPEC_LISTEN_FDS };
+
 enum spec_stderr { SPEC_STDERR_LOG, SPEC_STDERR_SOCKET, SPEC_STDERR_NULL };
 
 /* A user or group as written: by name or by number. */
@@ -76,6 +79,11 @@ struct service {
 	size_t nlisten;
 	char **exec;		/* owned, NULL-terminated; exec[0] is an absolute path */
 	char *argv0;		/* owned; NULL: exec[0] */
+	bool wait;		/* handlers get the listening socket; always so with datagrams */
+	enum spec_socket_as socket_as;
+	struct {
+		uint32_t min, max;	/* with wait: so many share a socket; max at least 1 */
+	} handlers;
 	enum spec_stderr stderr_to;
 	struct spec_ident user, group, *groups; /* as written */
 	size_t ngroups;
@@ -183,6 +191,9 @@ void spec_release(struct service *s);	/* NULL is harmless */
 
 /* Same effective configuration and ids, so that a reload changes nothing. */
 bool spec_equal(const struct service *a, const struct service *b);
+
+/* ... or nothing but texts for people differs. */
+bool spec_equal_but_text(const struct service *a, const struct service *b);
 
 /* Dotted names of the keys in which the two differ, for the reload's report: an array of strings. */
 json_t *spec_changes(const struct service *a, const struct service *b);

@@ -339,47 +339,11 @@ const struct spec_type spec_type_penalty_exit = {
 /* ---- several keys at once ---- */
 
 static void
-fail_at(struct spec_reader *r, const char *group, const char *key, const char *text)
-{
-	spec_read_push(r, group);
-	spec_read_push(r, key);
-	spec_read_fail(r, "%s", text);
-	spec_read_pop(r);
-	spec_read_pop(r);
-}
-
-static const json_t *
-member(const json_t *object, const char *group, const char *key)
-{
-	return json_object_get(json_object_get(object, group), key);
-}
-
-static bool
-asks(const json_t *value)
-{
-	return value != NULL && !json_is_null(value) &&
-	    !(json_is_integer(value) && json_integer_value(value) == 0);
-}
-
-/* A key that cannot apply: refused by name in the file, taken out where only `defaults` has it. */
-static void
-not_here(struct spec_reader *r, const char *group, const char *key, const json_t *own,
-    json_t *merged, const char *text)
-{
-	const json_t *value = member(own, group, key);
-
-	if (value == NULL)
-		json_object_del(json_object_get(merged, group), key);
-	else if (asks(value))
-		fail_at(r, group, key, text);
-}
-
-static void
 finish_rate(struct spec_reader *r, struct bucket_rate *rate, const char *burst, const json_t *own,
     json_t *merged, const char *text)
 {
 	if (rate->count == 0) {
-		not_here(r, "limits", burst, own, merged, text);
+		spec_read_not_here(r, "limits", burst, own, merged, text);
 		rate->burst = 0;
 	} else if (rate->burst == 0)
 		rate->burst = rate->count;
@@ -389,7 +353,7 @@ static const struct endpoint *
 unix_endpoint(const struct service *s)
 {
 	for (size_t i = 0; i < s->nlisten; i++)
-		if (s->listen[i].kind == ENDPOINT_UNIX)
+		if (s->listen[i].kind == ENDPOINT_UNIX || s->listen[i].kind == ENDPOINT_UNIX_SEQPACKET)
 			return &s->listen[i];
 	return NULL;
 }
@@ -405,8 +369,8 @@ finish_unix(struct spec_reader *r, struct service *s, const json_t *own, json_t 
 		return;
 	snprintf(text, sizeof(text), "cannot be told on unix sockets, and %s is one",
 	    diag_quote(e->text, q, sizeof(q)));
-	not_here(r, "timeouts", "idle", own, merged, text);
-	not_here(r, "timeouts", "first_byte", own, merged, text);
+	spec_read_not_here(r, "timeouts", "idle", own, merged, text);
+	spec_read_not_here(r, "timeouts", "first_byte", own, merged, text);
 	s->timeouts.idle_ns = s->timeouts.first_byte_ns = 0;
 }
 
@@ -419,10 +383,10 @@ spec_admission_finish(struct spec_reader *r, struct service *s, const json_t *ow
 	    "there is no limits.rate_per_source that it could belong to");
 	finish_unix(r, s, own, merged);
 	if (s->limits.connections != 0 && s->limits.reserve > s->limits.connections)
-		fail_at(r, "limits", "reserve",
+		spec_read_fail_at(r, "limits", "reserve",
 		    "is above limits.connections, so that the rest could never be used");
 	if (s->penalties.max_ns > 0 && s->penalties.max_ns < s->penalties.threshold_ns)
-		fail_at(r, "penalties", "max",
+		spec_read_fail_at(r, "penalties", "max",
 		    "is below penalties.threshold, so that no source could ever be refused");
 }
 
@@ -441,6 +405,17 @@ spec_check_reserve(const struct service *s, const char *file, uint64_t *total, u
 	}
 	*total += reserve;
 	return true;
+}
+
+void
+spec_admission_wait(struct service *s)
+{
+	for (size_t i = 0; i < s->limits.noverflow; i++)
+		free(s->limits.overflow[i].banner);
+	free(s->limits.overflow);
+	s->limits.overflow = xcalloc(1, sizeof(*s->limits.overflow));
+	s->limits.overflow[0] = (struct spec_step){ .kind = SPEC_STEP_WAIT };
+	s->limits.noverflow = 1;
 }
 
 void

@@ -15,6 +15,10 @@ static const struct spec_word stderrs[] = {
 	{ NULL, 0 }
 };
 
+static const struct spec_word sockets_as[] = {
+	{ "stdio", SPEC_STDIO }, { "listen_fds", SPEC_LISTEN_FDS }, { NULL, 0 }
+};
+
 static const struct spec_word targets[] = {
 	{ "auto", SPEC_LOG_AUTO }, { "stderr", SPEC_LOG_STDERR }, { "syslog", SPEC_LOG_SYSLOG },
 	{ "journal", SPEC_LOG_JOURNAL }, { NULL, 0 }
@@ -55,6 +59,14 @@ static const struct spec_key process_keys[] = {
 	    .max = 1000, .effect = NEW, .doc = "How readily the kernel kills it when memory runs out." },
 	{ "rlimits", &spec_type_rlimits, SERVICE(process.rlimits), .fallback = "{}", .effect = NEW,
 	    .doc = "Resource limits (setrlimit) by their names in lower case." },
+	{ .name = NULL }
+};
+
+static const struct spec_key handlers_keys[] = {
+	{ "min", &spec_type_count, SERVICE(handlers.min), .max = 10000, .fallback = "0", LIVE,
+	    .doc = "So many are kept running." },
+	{ "max", &spec_type_count, SERVICE(handlers.max), .min = 1, .max = 10000, .fallback = "1", LIVE,
+	    .doc = "No more than this serve one socket." },
 	{ .name = NULL }
 };
 
@@ -186,6 +198,13 @@ const struct spec_key spec_keys_service[] = {
 	    .doc = "The program, by its absolute path, and its arguments." },
 	{ "argv0", &spec_type_filled_text, SERVICE(argv0), .flags = SPEC_OWN, .effect = NEW,
 	    .doc = "What the program sees as its own name, if not the path." },
+	{ "wait", &spec_type_bool, SERVICE(wait), .fallback = "false", .effect = SPEC_EFFECT_REBIND,
+	    .doc = "true: the program gets the listening socket, and serves until it exits." },
+	{ "handlers", .inside = handlers_keys,
+	    .doc = "With wait: how many programs share the listening socket." },
+	{ "socket_as", &spec_type_word, SERVICE(socket_as), .words = sockets_as,
+	    .fallback = "\"stdio\"", .effect = NEW,
+	    .doc = "The socket is fd 0 and 1, or fd 3 as sd_listen_fds(3) has it." },
 	{ "stderr", &spec_type_word, SERVICE(stderr_to), .words = stderrs, .fallback = "\"log\"",
 	    .effect = NEW, .doc = "Where the program's standard error goes." },
 	{ "user", &spec_type_user, SERVICE(user), .effect = NEW,

@@ -458,3 +458,43 @@ spec_read_text(struct spec_reader *r, const char *text, size_t len)
 	}
 	return object;
 }
+
+/* ---- keys that cannot apply ---- */
+
+void
+spec_read_fail_at(struct spec_reader *r, const char *group, const char *key, const char *text)
+{
+	if (group != NULL)
+		spec_read_push(r, group);
+	spec_read_push(r, key);
+	spec_read_fail(r, "%s", text);
+	spec_read_pop(r);
+	if (group != NULL)
+		spec_read_pop(r);
+}
+
+static json_t *
+holder(const json_t *object, const char *group)
+{
+	return group != NULL ? json_object_get(object, group) : (json_t *)(uintptr_t)object;
+}
+
+static bool
+asks(const json_t *value)
+{
+	return value != NULL && !json_is_null(value) && !json_is_false(value) &&
+	    !(json_is_integer(value) && json_integer_value(value) == 0) &&
+	    !(json_is_object(value) && json_object_size(value) == 0);
+}
+
+void
+spec_read_not_here(struct spec_reader *r, const char *group, const char *key,
+    const json_t *own, json_t *merged, const char *text)
+{
+	const json_t *value = json_object_get(holder(own, group), key);
+
+	if (value == NULL)
+		json_object_del(holder(merged, group), key);
+	else if (asks(value))
+		spec_read_fail_at(r, group, key, text);
+}

@@ -113,7 +113,7 @@ object_schema(const struct spec_key *keys, unsigned without)
 static json_t *
 definitions(void)
 {
-	return from_text("{\"endpoint\":{\"type\":\"string\",\"pattern\":\"^(tcp:.|unix:[/@])\"},"
+	return from_text("{\"endpoint\":{\"type\":\"string\",\"pattern\":\"^((tcp|udp):.|unix(-dgram|-seqpacket)?:[/@])\"},"
 	    "\"limit\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},"
 	    "{\"type\":\"string\",\"pattern\":\"^(unlimited|[0-9]+[BKMGT]|[0-9]+(ms|s|min|h|d))$\"}]},"
 	    "\"rlimit\":{\"anyOf\":[{\"$ref\":\"#/$defs/limit\"},{\"type\":\"array\",\"minItems\":2,"

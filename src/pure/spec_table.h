@@ -119,6 +119,14 @@ void spec_admission_finish(struct spec_reader *r, struct service *s, const json_
 
 void spec_admission_free(struct service *s);
 
+/* A chain that only waits: for a service whose clients are not seen. */
+void spec_admission_wait(struct service *s);
+
+/* ---- spec_wait.c: what wait means for the other keys ---- */
+
+/* As spec_admission_finish(), and after it. */
+void spec_wait_finish(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged);
+
 /* ---- spec_read.c ---- */
 
 /* The text of a file as a JSON object, or NULL and one message.  New reference. */
@@ -127,6 +135,16 @@ json_t *spec_read_text(struct spec_reader *r, const char *text, size_t len);
 /* Read each member of object by the table into `into`; every error is added to r->errs. */
 void spec_read_object(struct spec_reader *r, const struct spec_key *keys, const json_t *object,
     void *into);
+
+/*
+ * A key (group NULL: at the top) that cannot apply to the service: refused by name, with the text, where the file itself (own) asks for
+ * it; taken out of `merged` where only `defaults` has it.  0, null, false and {} ask for nothing.
+ */
+void spec_read_not_here(struct spec_reader *r, const char *group, const char *key,
+    const json_t *own, json_t *merged, const char *text);
+
+/* Complain about the key of a group. */
+void spec_read_fail_at(struct spec_reader *r, const char *group, const char *key, const char *text);
 
 /* Complain about each required key that object has not. */
 void spec_read_required(struct spec_reader *r, const struct spec_key *keys, const json_t *object);

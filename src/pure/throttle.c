@@ -46,12 +46,12 @@ throttle_ended(struct throttle *t, enum throttle_end end, int status, int64_t li
     const struct source *source, int64_t now_ns, bool *recovered)
 {
 	*recovered = false;
-	if (end != THROTTLE_NOT_STARTED && (lived_ns >= THROTTLE_LIVED_NS ||
+	if (end != THROTTLE_NOT_STARTED && end != THROTTLE_NOT_SERVED && (lived_ns >= THROTTLE_LIVED_NS ||
 	    (end == THROTTLE_EXITED && status == 0))) {
 		*recovered = success(t);
 		return 0;
 	}
-	if (end == THROTTLE_NOT_STARTED)
+	if (end == THROTTLE_NOT_STARTED || end == THROTTLE_NOT_SERVED)
 		return fault(t, now_ns);
 	if (end == THROTTLE_EXITED && (status == 126 || status == 127))
 		return fault(t, now_ns);

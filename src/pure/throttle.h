@@ -4,7 +4,8 @@
  * The pause is 1 s, doubling to 60 s; at the end of each one connection is let in, and the next
  * only after that one has shown how it ends.  One success, or a reload of the file, resets it.
  *   success: the handler lived 1 s, or exited 0.
- *   fault: a step of the spawn or the execve failed, exit status 126 or 127, or three deaths by
+ *   fault: a step of the spawn or the execve failed, exit status 126 or 127, three handlers in a row that did not
+ *   take what they were started for (wait), or three deaths by
  *   signal in a row within 1 s of their start, from three source prefixes, with no success between.
  * Any other end is neither: a client that makes its handler fail cannot switch a service off.
  */
@@ -30,6 +31,7 @@ struct throttle {
 /* How a handler ended, or that it could not be started. */
 enum throttle_end {
 	THROTTLE_NOT_STARTED,	/* a step of the spawn failed, or the execve */
+	THROTTLE_NOT_SERVED,	/* one that accepts by itself leaves what it was started for, again and again */
 	THROTTLE_EXITED,	/* status */
 	THROTTLE_SIGNALLED,	/* by a signal that berthd did not send */
 	THROTTLE_STOPPED	/* by berthd: says nothing, unless it had lived 1 s */

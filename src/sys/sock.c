@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,11 +56,11 @@ is_path(const struct addr *a)
 	return a->u.sa.sa_family == AF_UNIX && a->u.un.sun_path[0] == '/';
 }
 
-/* connect(2) to a unix stream address: a socket, or -1 and errno. */
+/* connect(2) to a unix address: a socket, or -1 and errno. */
 static int
-dial(const struct addr *a)
+dial(const struct addr *a, int type)
 {
-	int fd = fd_high(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), saved;
+	int fd = fd_high(socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), saved;
 
 	if (fd < 0)
 		return -1;
@@ -84,7 +85,7 @@ sock_server(const char *path)
 	a.u.un.sun_family = AF_UNIX;
 	if (strlcpy(a.u.un.sun_path, path, sizeof(a.u.un.sun_path)) >= sizeof(a.u.un.sun_path))
 		return 0;
-	if ((fd = dial(&a)) < 0)
+	if ((fd = dial(&a, SOCK_STREAM)) < 0)
 		return 0;
 	sock_credentials(fd, &uid, &gid, &pid);
 	close(fd);
@@ -104,7 +105,7 @@ clear_stale(const struct addr *a, struct diag *why)
 		diag_set(why, "%s exists and is not a socket", a->u.un.sun_path);
 		return false;
 	}
-	if ((fd = dial(a)) >= 0 || errno != ECONNREFUSED) {
+	if ((fd = dial(a, SOCK_DGRAM)) >= 0 || errno != ECONNREFUSED) {
 		fd_close(&fd);
 		diag_set(why, "address already in use: another program serves %s",
 		    a->u.un.sun_path);
@@ -194,13 +195,14 @@ free_bind(int fd, int family)
 }
 
 static enum sock_outcome
-bind_tcp(struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
+bind_inet(struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why)
 {
 	struct addr a = key->addr;
 	int family = a.u.sa.sa_family;
 
-	if (!set_int(s->fd, SOL_SOCKET, SO_REUSEADDR, 1))
+	/* with datagrams it would let a second program in */
+	if (key->kind == ENDPOINT_TCP && !set_int(s->fd, SOL_SOCKET, SO_REUSEADDR, 1))
 		return explain(SOCK_ERROR, why, "SO_REUSEADDR");
 	if (family == AF_INET6 && !set_int(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
 		return explain(SOCK_ERROR, why, "IPV6_V6ONLY");
@@ -228,33 +230,44 @@ apply_tcp(int fd, const struct sock_options *opt, struct diag *why)
 	return false;
 }
 
+static int
+type_of(enum endpoint_kind kind)
+{
+	if (endpoint_is_datagram(kind))
+		return SOCK_DGRAM;
+	return kind == ENDPOINT_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
+}
+
+/* What is set on an open socket: queue and options. */
+static enum sock_outcome
+prepare(int fd, enum endpoint_kind kind, const struct sock_options *opt, struct diag *why)
+{
+	if (kind == ENDPOINT_TCP && !apply_tcp(fd, opt, why))
+		return SOCK_ERROR;
+	if (!endpoint_is_datagram(kind) && listen(fd, opt->backlog) < 0)
+		return explain(SOCK_ERROR, why, "listen");
+	return SOCK_OPENED;
+}
+
 enum sock_outcome
 sock_listen(const struct endpoint_key *key, const struct sock_options *opt, struct sock *out,
     struct diag *why)
 {
-	int family = key->addr.u.sa.sa_family;
+	int family = key->addr.u.sa.sa_family, type = type_of(key->kind) | SOCK_CLOEXEC;
 	enum sock_outcome outcome;
 
 	*out = (struct sock){ .fd = -1 };
-	out->fd = fd_high(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	out->fd = fd_high(socket(family, opt->blocking ? type : type | SOCK_NONBLOCK, 0));
 	if (out->fd < 0)
 		return explain(SOCK_ERROR, why, "socket");
 	outcome = family == AF_UNIX ? bind_unix(out, &key->addr, opt, why)
-				    : bind_tcp(out, key, opt, why);
-	if (outcome != SOCK_OPENED)
-		goto fail;
-	if (family != AF_UNIX && !apply_tcp(out->fd, opt, why)) {
-		outcome = SOCK_ERROR;
-		goto fail;
-	}
-	if (listen(out->fd, opt->backlog) < 0) {
-		outcome = explain(SOCK_ERROR, why, "listen");
-		goto fail;
-	}
-	sock_local(out->fd, &out->bound);
-	return SOCK_OPENED;
-fail:
-	sock_close(out);
+				    : bind_inet(out, key, opt, why);
+	if (outcome == SOCK_OPENED)
+		outcome = prepare(out->fd, key->kind, opt, why);
+	if (outcome == SOCK_OPENED)
+		sock_local(out->fd, &out->bound);
+	else
+		sock_close(out);
 	return outcome;
 }
 
@@ -262,15 +275,77 @@ bool
 sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why)
 {
-	if (listen(s->fd, opt->backlog) < 0) {
-		explain(SOCK_ERROR, why, "listen");
+	if (prepare(s->fd, key->kind, opt, why) != SOCK_OPENED)
 		return false;
-	}
-	if (key->kind == ENDPOINT_TCP)
-		return apply_tcp(s->fd, opt, why);
-	if (!is_path(&key->addr))
-		return true;
-	return own_path(s, key->addr.u.un.sun_path, opt, why);
+	return !is_path(&key->addr) || own_path(s, key->addr.u.un.sun_path, opt, why);
+}
+
+bool
+sock_set_blocking(const struct sock *s, bool blocking)
+{
+	int flags = fcntl(s->fd, F_GETFL);
+
+	if (flags < 0)
+		return false;
+	flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	return fcntl(s->fd, F_SETFL, flags) == 0;
+}
+
+/* ---- shared sockets ---- */
+
+void
+sock_head(int fd, struct sock_head *head)
+{
+	struct msghdr m = { .msg_name = &head->from.u, .msg_namelen = sizeof(head->from.u) };
+
+	*head = (struct sock_head){ 0 };
+	head->size = recvmsg(fd, &m, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	head->from.len = head->size >= 0 ? m.msg_namelen : 0;
+}
+
+bool
+sock_head_equal(const struct sock_head *a, const struct sock_head *b)
+{
+	return a->size == b->size && a->from.len == b->from.len &&
+	    memcmp(&a->from.u, &b->from.u, a->from.len) == 0;
+}
+
+void
+sock_drop(int fd)
+{
+	/* an error is one of the network that waited its turn: then the datagram comes next */
+	if (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) < 0 && errno != EAGAIN)
+		recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+}
+
+bool
+sock_is_spent(const struct sock *s, enum endpoint_kind kind)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
+	int listens = 1;
+	socklen_t len = sizeof(listens);
+
+	if (endpoint_is_datagram(kind))
+		return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP)) != 0;
+	return getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens == 0;
+}
+
+void
+sock_disconnect(int fd)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct addr peer = { .len = sizeof(peer.u) };
+
+	if (getpeername(fd, &peer.u.sa, &peer.len) == 0)
+		connect(fd, &none, sizeof(none));
+}
+
+bool
+sock_is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 void

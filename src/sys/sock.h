@@ -15,6 +15,7 @@
 struct sock_options {
 	int backlog;
 	bool keep_alive, no_delay;	/* set on the listener: accepted sockets inherit both */
+	bool blocking;			/* for programs that accept by themselves: berthd only polls it */
 	bool free_bind;			/* bind an address that this host does not have (yet), ip(7) */
 	mode_t mode;			/* of a unix path */
 	uid_t owner;			/* of a unix path; (uid_t)-1, (gid_t)-1: leave */
@@ -30,7 +31,7 @@ enum sock_outcome {
 
 /* An opened listener. */
 struct sock {
-	int fd;			/* owned; non-blocking, CLOEXEC, FD_FIRST or above */
+	int fd;			/* owned; CLOEXEC, FD_FIRST or above; blocking as the options said */
 	struct addr bound;	/* with the kernel's port */
 	dev_t dev;		/* the unix path's inode, so that only our own is ever removed */
 	ino_t ino;
@@ -47,11 +48,36 @@ enum sock_outcome sock_listen(const struct endpoint_key *key, const struct sock_
     struct sock *out, struct diag *why);
 
 /*
- * Apply options to an open listener, as far as they can change: all but free_bind.  An owner or group
+ * Apply options to an open listener, as far as they can change: all but free_bind and blocking.  An owner or group
  * that is not set is the one that the path was born with.
  */
 bool sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why);
+
+/* Blocking or not: of the open file description, so that every process that has it sees it. */
+bool sock_set_blocking(const struct sock *s, bool blocking);
+
+/* What stands at the head of a datagram socket's queue. */
+struct sock_head {
+	ssize_t size;		/* of the datagram in bytes; -1: the queue is empty */
+	struct addr from;
+};
+
+/* Look at it; no byte of it is read. */
+void sock_head(int fd, struct sock_head *head);
+bool sock_head_equal(const struct sock_head *a, const struct sock_head *b);
+
+/* Drop it, unread, with what was passed in it. */
+void sock_drop(int fd);
+
+/* A handler has left the shared socket of no use: a listener that was shut down, a datagram socket that was. */
+bool sock_is_spent(const struct sock *s, enum endpoint_kind kind);
+
+/* ... or connected to one peer, as careless programs do with datagram sockets: undo that. */
+void sock_disconnect(int fd);
+
+/* Is there something to accept or to receive now? */
+bool sock_is_readable(int fd);
 
 /* Close; a unix path is removed if it is still the inode that we made.  fd becomes -1. */
 void sock_close(struct sock *s);

@@ -36,6 +36,8 @@ struct spawn_job {
 	struct launch launch;
 	char *stack;			/* mapping with its guard at the low end */
 	bool shared_table;
+	int *sockets;			/* owned; where there is more than one */
+	size_t nsockets;
 	/* written by the child and the kernel: */
 	volatile uint32_t alive;	/* CLONE_CHILD_CLEARTID word: 0 after execve or exit */
 	volatile uint32_t unshared;	/* the child no longer uses berthd's fd table */
@@ -87,6 +89,51 @@ child_fail(struct spawn_job *job, long ret)
 			child_fail((job), ret_);         \
 	} while (0)
 
+/* The number that is its own, as text where its environment has room for it. */
+static inline __attribute__((always_inline)) void
+child_pid(char *text)
+{
+	long pid = CALL(SYS_getpid), left = pid;
+	int digits = 0;
+
+	do
+		digits++;
+	while ((left /= 10) > 0);
+	text[digits] = '\0';
+	while (digits > 0) {
+		text[--digits] = (char)('0' + pid % 10);
+		pid /= 10;
+	}
+}
+
+/* Sockets at 3 and up; one that lies where another belongs is moved out of the way first. */
+static inline __attribute__((always_inline)) void
+child_listen_fds(struct spawn_job *job)
+{
+	int n = (int)job->nsockets, *from = job->sockets;
+	long null;
+
+	STEP(job, SPAWN_STEP_STDIO, null = CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, null, 0, 0));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, null, 1, 0));
+	CALL(SYS_close, null);
+	child_pid(job->launch.listen_pid);
+	if (n == 1) {
+		STEP(job, SPAWN_STEP_STDIO, CALL(SYS_fcntl, FD_SLOT_SOCKET, F_SETFD, 0));
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		for (int j = i + 1; j < n; j++)
+			if (from[j] == 3 + i)
+				STEP(job, SPAWN_STEP_STDIO,
+				    from[j] = (int)CALL(SYS_fcntl, from[j], F_DUPFD_CLOEXEC, 3 + n));
+		if (from[i] == 3 + i)
+			STEP(job, SPAWN_STEP_STDIO, CALL(SYS_fcntl, 3 + i, F_SETFD, 0));
+		else
+			STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, from[i], 3 + i, 0));
+	}
+}
+
 static inline __attribute__((always_inline)) void
 child_descriptors(struct spawn_job *job)
 {
@@ -98,9 +145,13 @@ child_descriptors(struct spawn_job *job)
 		    CALL(SYS_close_range, FD_FIRST, ~0U, CLOSE_RANGE_UNSHARE));
 	job->unshared = 1;
 	STEP(job, SPAWN_STEP_SETSID, CALL(SYS_setsid));
+	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, err, 2, 0));
+	if (l->listen_fds) {
+		child_listen_fds(job);
+		return;
+	}
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 0, 0));
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 1, 0));
-	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, err, 2, 0));
 	/* the slots, and whatever a copied table holds, are closed by execve: all are CLOEXEC */
 }
 
@@ -203,6 +254,7 @@ job_free(struct spawn_job *job)
 {
 	munmap(job->stack, STACK_BYTES + GUARD_BYTES);
 	launch_fini(&job->launch);
+	free(job->sockets);
 	free(job);
 }
 
@@ -266,16 +318,16 @@ clone_child(struct spawner *sp, struct spawn_job *job, int *pidfd)
 	pid_t pid;
 
 	job->alive = 1;
-	job->unshared = !sp->shared_table;
-	job->shared_table = sp->shared_table;
+	job->shared_table = sp->shared_table && job->nsockets <= 1;
+	job->unshared = !job->shared_table;
 	job->error = 0;
-	job->step = sp->shared_table ? SPAWN_STEP_UNSHARE : SPAWN_STEP_SETSID;
-	if (sp->shared_table)
+	job->step = job->shared_table ? SPAWN_STEP_UNSHARE : SPAWN_STEP_SETSID;
+	if (job->shared_table)
 		flags |= CLONE_FILES;
 	*pidfd = -1;
 	pid = clone(child_main, job->stack + GUARD_BYTES + STACK_BYTES, flags, job, pidfd, NULL,
 	    (void *)&job->alive);
-	if (pid < 0 && sp->shared_table && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
+	if (pid < 0 && job->shared_table && (errno == EINVAL || errno == EPERM || errno == ENOSYS)) {
 		/* a filter came after the probe at start */
 		sp->shared_table = false;
 		return clone_child(sp, job, pidfd);
@@ -315,14 +367,26 @@ spawn_poll(const struct spawn_job *job, struct spawn_result *out)
 		out->state = SPAWN_STARTED;
 }
 
+static void
+keep_sockets(struct spawn_job *job, const int *socket, size_t count)
+{
+	job->nsockets = count;
+	if (count <= 1)
+		return;
+	job->sockets = reallocarray(job->sockets, count, sizeof(*socket));
+	assert(job->sockets != NULL);
+	memcpy(job->sockets, socket, count * sizeof(*socket));
+}
+
 void
-spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int64_t wait_ns,
-    struct spawn_result *out)
+spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, size_t count, int err,
+    int64_t wait_ns, struct spawn_result *out)
 {
 	bool set_oom = job->launch.set_oom;
 	int oom = set_oom ? read_oom(sp) : 0;
 
 	*out = (struct spawn_result){ .pidfd = -1 };
+	keep_sockets(job, socket, count);
 	if (set_oom && !write_oom(sp, job->launch.oom_score_adj)) {
 		out->state = SPAWN_FAILED;
 		out->step = SPAWN_STEP_OOM;
@@ -330,7 +394,7 @@ spawn_start(struct spawner *sp, struct spawn_job *job, int socket, int err, int6
 		return;
 	}
 	/* dup3 onto an open slot needs no free fd: it cannot fail for want of one */
-	if (dup3(socket, FD_SLOT_SOCKET, O_CLOEXEC) < 0 ||
+	if (dup3(socket[0], FD_SLOT_SOCKET, O_CLOEXEC) < 0 ||
 	    (err >= 0 && dup3(err, FD_SLOT_STDERR, O_CLOEXEC) < 0)) {
 		out->state = SPAWN_FAILED;
 		out->step = SPAWN_STEP_STDIO;

@@ -438,6 +438,8 @@ in_call(const struct task *t, const struct call *c)
 	case SYS_recvfrom:
 	case SYS_recvmsg:
 	case SYS_recvmmsg:
+	case SYS_accept:
+	case SYS_accept4:
 		return in_read(t, (int)c->a[0]);
 #ifdef SYS_poll
 	case SYS_poll:

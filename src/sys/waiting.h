@@ -4,7 +4,7 @@
  * It waits when at least one task of its session is blocked in a read of the connection, or in poll,
  * select or epoll for input on it (and on nothing else, unless `any`), and every other task is blocked in
  * such a call, in wait4 or waitid, or in a read of a pipe or socketpair whose other end another process of
- * the session holds.  A timeout of such a call does not matter.  Dead tasks and zombies count for nothing.
+ * the session holds.  Where the socket is a listening one, accept is such a call too.  A timeout does not matter.  Dead tasks and zombies count for nothing.
  *
  * /proc/PID/task/TID/syscall gives the call, mem what its arguments point to, fdinfo an epoll set
  * (proc(5)); sock_diag(7) the other end of a socketpair.  Needs the rights of ptrace(2): CAP_SYS_PTRACE as

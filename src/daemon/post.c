@@ -1,0 +1,386 @@
+#include "post.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "../sys/log.h"
+#include "child.h"
+#include "judge.h"
+#include "listener.h"
+
+#define MS 1000000LL
+#define GATHER_NS (20 * MS)	/* after an event: so long are the others given to take it */
+#define QUIET_NS (5000 * MS)	/* without demand: one too many may go */
+#define UNREAD_MAX 3		/* handlers that left the same datagram, or a queue that did not shrink */
+
+/* The listener that stands for all sockets that one handler gets. */
+static struct listener *
+lead(struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	return s != NULL && s->socket_as == SPEC_LISTEN_FDS ? TAILQ_FIRST(&l->service->listeners) : l;
+}
+
+static bool
+is_together(const struct pool_service *ps)
+{
+	return ps->service != NULL && ps->service->socket_as == SPEC_LISTEN_FDS;
+}
+
+static void
+look_away(struct listener *l)
+{
+	struct listener *o;
+
+	if (!is_together(l->service)) {
+		listener_look_away(l);
+		return;
+	}
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		listener_look_away(o);
+}
+
+static void
+look_again(struct listener *l)
+{
+	struct listener *o;
+
+	if (!is_together(l->service)) {
+		listener_look_again(l);
+		return;
+	}
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		listener_look_again(o);
+}
+
+/* ---- starting ---- */
+
+/* The sockets of one handler.  Returns how many; *fd is to be freed where it is not `one`. */
+static size_t
+collect(const struct listener *l, int one[1], int **fd)
+{
+	const struct listener *o;
+	size_t n = 0;
+
+	*fd = one;
+	one[0] = l->sock.fd;
+	if (!is_together(l->service))
+		return 1;
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		n += listener_is_open(o);
+	*fd = calloc(n + 1, sizeof(**fd));
+	if (*fd == NULL)
+		return 0;
+	n = 0;
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		if (listener_is_open(o))
+			(*fd)[n++] = o->sock.fd;
+	return n;
+}
+
+/* One more handler for l.  false: not now. */
+static bool
+start_one(struct listener *l)
+{
+	struct pool_service *ps = l->service;
+	struct child_work w = { .post = l, .local = &l->sock.bound };
+	int one[1], *fd;
+	bool started;
+
+	w.count = collect(l, one, &fd);
+	w.socket = fd;
+	if (w.count == 0)
+		return false;
+	if (endpoint_is_datagram(l->key.kind))
+		sock_head(l->sock.fd, &l->head);
+	l->depth = l->key.kind == ENDPOINT_TCP ? sock_queue(l->sock.fd) : -1;
+	ps->count.accepted++;
+	pool_take_place(ps);
+	l->handlers++;
+	started = child_start(ps, &w) == CHILD_STARTED;
+	if (!started) {
+		int error = errno;
+
+		l->handlers--;
+		ps->count.accepted--;
+		pool_give_place(ps);
+		pool_shortage(ps->pool, error);
+	} else {
+		pool_shortage_over(ps->pool);
+	}
+	if (fd != one)
+		free(fd);
+	return started;
+}
+
+static void gather_due(void *arg);
+static void quiet_due(void *arg);
+
+/* More live than must: one may go when it is quiet. */
+static void
+watch_surplus(struct listener *l)
+{
+	struct loop *loop = l->service->pool->loop;
+	uint32_t least = l->service->service->handlers.min;
+
+	l->demand_ns = loop_now(loop);
+	if (l->handlers > (least > 1 ? least : 1) && !loop_armed(&l->quiet_timer))
+		loop_arm(loop, &l->quiet_timer, l->demand_ns + QUIET_NS, quiet_due, l);
+}
+
+static void
+gather(struct listener *l)
+{
+	struct loop *loop = l->service->pool->loop;
+
+	look_away(l);
+	loop_arm(loop, &l->post_timer, loop_now(loop) + GATHER_NS, gather_due, l);
+}
+
+void
+post_step(struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	l = lead(l);
+	if (!listener_is_open(l) || l->handlers >= s->handlers.max) {
+		look_away(l);
+		return;
+	}
+	/* those that live are given a moment to take it */
+	if (l->handlers > 0 && !l->wanted) {
+		l->demand_ns = loop_now(l->service->pool->loop);
+		gather(l);
+		return;
+	}
+	if (!start_one(l))
+		return;
+	l->wanted = l->handlers < s->handlers.min;
+	if (l->wanted)
+		return;
+	watch_surplus(l);
+	if (l->handlers < s->handlers.max)
+		gather(l);
+	else
+		look_away(l);
+}
+
+/* ---- more, and fewer ---- */
+
+/* The moment is over: is there still something that nobody took? */
+static void
+gather_due(void *arg)
+{
+	struct listener *l = arg;
+	const struct service *s = l->service->service;
+
+	if (s == NULL || !listener_is_open(l))
+		return;
+	if (l->handlers == 0) {
+		look_again(l);
+	} else if (l->key.kind == ENDPOINT_TCP && sock_queue(l->sock.fd) > 0 &&
+	    l->handlers < s->handlers.max) {
+		l->wanted = true;
+		listener_mark_ready(l);
+	} else {
+		look_again(l);
+	}
+}
+
+/* A handler of l that waits for work, seen so twice, the second time while it is stopped. */
+static bool
+let_one_go(struct listener *l)
+{
+	struct judge_session nobody = { 0 };
+	struct waiting_report report;
+	struct child *c;
+
+	TAILQ_FOREACH(c, &l->service->children, next) {
+		if (c->post != l || c->state != CHILD_RUNNING || c->cause != CHILD_EXIT)
+			continue;
+		if (judge_post(c, &nobody, &report) != WAITING_FOR_CLIENT)
+			continue;
+		kill(-c->pid, SIGSTOP);
+		if (judge_post(c, &nobody, &report) == WAITING_FOR_CLIENT &&
+		    !sock_is_readable(l->sock.fd)) {
+			child_end(c, CHILD_STOP);
+			return true;
+		}
+		kill(-c->pid, SIGCONT);
+	}
+	return false;
+}
+
+static void
+quiet_due(void *arg)
+{
+	struct listener *l = arg;
+	struct loop *loop = l->service->pool->loop;
+	const struct service *s = l->service->service;
+	uint32_t least;
+
+	if (s == NULL || !listener_is_open(l))
+		return;
+	least = s->handlers.min > 1 ? s->handlers.min : 1;
+	if (l->handlers <= least)
+		return;
+	if (loop_now(loop) - l->demand_ns >= QUIET_NS)
+		let_one_go(l);
+	loop_arm(loop, &l->quiet_timer, loop_now(loop) + QUIET_NS, quiet_due, l);
+}
+
+void
+post_fill(struct pool_service *ps)
+{
+	const struct service *s = ps->service;
+	struct listener *l;
+
+	if (s == NULL || !s->wait || ps->removed || !s->enabled || s->handlers.min == 0)
+		return;
+	TAILQ_FOREACH(l, &ps->listeners, next) {
+		if (lead(l) != l || !listener_is_open(l) || l->handlers >= s->handlers.min)
+			continue;
+		l->wanted = true;
+		listener_mark_ready(l);
+	}
+}
+
+/* ---- ends ---- */
+
+static void
+drop_stale(struct listener *l)
+{
+	char from[ADDR_TEXT_MAX];
+	struct record r;
+
+	sock_drop(l->sock.fd);
+	l->service->count.dropped++;
+	record_init(&r, RECORD_WARNING, "drop");
+	record_text(&r, "service", l->service->name);
+	record_text(&r, "endpoint", l->endpoint);
+	record_text(&r, "peer", addr_format(&l->head.from, from, sizeof(from)));
+	record_number(&r, "bytes", (int64_t)l->head.size);
+	record_text(&r, "reason", "three handlers in a row ended without reading it");
+	log_record(&r);
+}
+
+/* It ended, and what it was started for is still there. */
+static bool
+left_work(struct listener *l)
+{
+	struct sock_head now;
+
+	if (!listener_is_open(l))
+		return false;
+	if (endpoint_is_datagram(l->key.kind)) {
+		sock_head(l->sock.fd, &now);
+		return now.size >= 0 && sock_head_equal(&now, &l->head);
+	}
+	if (l->key.kind == ENDPOINT_TCP)
+		return l->depth > 0 && sock_queue(l->sock.fd) >= l->depth;
+	return sock_is_readable(l->sock.fd);
+}
+
+bool
+post_left_work(struct child *c)
+{
+	struct listener *l = c->post;
+
+	if (l == NULL || l->handlers > 1 || !left_work(l)) {
+		if (l != NULL)
+			l->unread = 0;
+		return false;
+	}
+	if (++l->unread < UNREAD_MAX)
+		return false;
+	l->unread = 0;
+	if (endpoint_is_datagram(l->key.kind))
+		drop_stale(l);
+	return true;
+}
+
+void
+post_ended(struct child *c)
+{
+	struct listener *l = c->post;
+	const struct service *s;
+
+	if (l == NULL)
+		return;
+	assert(l->handlers > 0);
+	l->handlers--;
+	c->post = NULL;
+	s = l->service->service;
+	if (!listener_is_open(l) || s == NULL)
+		return;
+	if (endpoint_is_datagram(l->key.kind))
+		sock_disconnect(l->sock.fd);
+	if (sock_is_spent(&l->sock, l->key.kind)) {
+		listener_broken(l, EPIPE);
+		return;
+	}
+	if (!s->wait && l->handlers == 0)
+		sock_set_blocking(&l->sock, false);
+	if (s->wait && l->handlers < s->handlers.min)
+		post_fill(l->service);
+	else if (l->handlers == 0 || s->wait)
+		look_again(l);
+}
+
+void
+post_end_all(struct pool_service *ps)
+{
+	struct child *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
+		if (c->waits)
+			child_end(c, CHILD_STOP);
+}
+
+/* ---- moving ---- */
+
+/* A socket may have changed services while they live: they are anybody's. */
+static void
+assign(struct listener *from, struct listener *to)
+{
+	struct pool_service *ps;
+	struct child *c;
+
+	TAILQ_FOREACH(ps, &from->service->pool->services, next)
+		TAILQ_FOREACH(c, &ps->children, next)
+			if (c->post == from)
+				c->post = to;
+}
+
+void
+post_move(struct listener *to, struct listener *from)
+{
+	to->handlers = from->handlers;
+	if (from->handlers > 0)
+		assign(from, to);
+	from->handlers = 0;
+}
+
+void
+post_moved(struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	if (l->handlers == 0)
+		sock_set_blocking(&l->sock, s->wait);
+	else if (!s->wait || l->handlers >= s->handlers.max)
+		listener_look_away(l);
+}
+
+void
+post_forget(struct listener *l)
+{
+	loop_disarm(&l->post_timer);
+	loop_disarm(&l->quiet_timer);
+	if (l->handlers > 0)
+		assign(l, NULL);
+	l->handlers = 0;
+}
