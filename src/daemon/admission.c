@@ -112,7 +112,8 @@ log_penalty(const struct pool_service *ps, const struct peer *entry, int64_t bal
 
 	record_init(&r, RECORD_NOTICE, "penalty");
 	record_text(&r, "service", ps->name);
-	record_text(&r, "source", source_format(&entry->source, text, sizeof(text)));
+	if (ps->service->log.peer != SPEC_PEER_NONE)
+		record_text(&r, "source", source_format(&entry->source, text, sizeof(text)));
 	record_seconds(&r, "balance", balance_ns);
 	log_record(&r);
 }

@@ -54,6 +54,19 @@ child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size)
 }
 
 const char *
+child_log_peer(const struct service *s, const struct addr *peer, uid_t uid, char *buf, size_t size)
+{
+	struct source source;
+
+	if (s->log.peer == SPEC_PEER_NONE || peer->len == 0)
+		return NULL;
+	if (s->log.peer == SPEC_PEER_FULL)
+		return child_peer_text(peer, uid, buf, size);
+	source = source_of(peer, uid, s->limits.source_prefix.ipv4, s->limits.source_prefix.ipv6);
+	return source_format(&source, buf, size);
+}
+
+const char *
 child_peer_host(const struct addr *peer, uid_t uid, char *buf, size_t size)
 {
 	if (peer->u.sa.sa_family == AF_UNIX)
@@ -93,9 +106,8 @@ log_start(const struct child *c)
 		snprintf(active, sizeof(active), "%u/none", c->active);
 	record_child(&r, c, RECORD_INFO, "start");
 	record_number(&r, "pid", c->pid);
-	if (!c->waits)
-		record_text(&r, "peer",
-		    child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	record_text(&r, "peer",
+	    child_log_peer(c->version, &c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "local", addr_format(&c->local, local, sizeof(local)));
 	record_text(&r, "active", active);
 	log_record(&r);
@@ -179,9 +191,8 @@ log_failure(const struct child *c, enum spawn_step step, const char *error)
 	if (!pool_may_log(ps, &ps->fail_rate, "fail"))
 		return;
 	record_child(&r, c, RECORD_ERROR, "fail");
-	if (!c->waits)
-		record_text(&r, "peer",
-		    child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	record_text(&r, "peer",
+	    child_log_peer(c->version, &c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "step", spawn_step_name(step));
 	record_text(&r, "error", error);
 	if (step == SPAWN_STEP_EXEC)

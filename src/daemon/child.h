@@ -101,6 +101,10 @@ void child_forget(struct child *c);
 /* "uid:1000" or "192.0.2.7:4711" for the log and the control socket.  Returns buf. */
 const char *child_peer_text(const struct addr *peer, uid_t uid, char *buf, size_t size);
 
+/* What the log may say of a client, by log.peer of the service; NULL: nothing. */
+const char *child_log_peer(const struct service *s, const struct addr *peer, uid_t uid, char *buf,
+    size_t size);
+
 /* The same without a port: "192.0.2.7". */
 const char *child_peer_host(const struct addr *peer, uid_t uid, char *buf, size_t size);
 

@@ -38,7 +38,8 @@ log_refusal(const struct listener *l, enum admit_verdict reason, const char *rul
 	record_init(&r, RECORD_NOTICE, "refuse");
 	record_text(&r, "service", ps->name);
 	record_text(&r, "peer",
-	    child_peer_text(&l->pending.peer, l->pending.uid, text, sizeof(text)));
+	    ps->service == NULL ? NULL : child_log_peer(ps->service, &l->pending.peer,
+	    l->pending.uid, text, sizeof(text)));
 	record_text(&r, "reason", admit_word(reason));
 	if (rule != NULL && rule[0] != '\0')
 		record_text(&r, "rule", rule);

@@ -284,7 +284,8 @@ log_evict(const struct child *c, enum victim_state state, int64_t idle_ns, const
 	record_text(&r, "service", c->service->name);
 	record_number(&r, "connection", (int64_t)c->connection);
 	record_number(&r, "pid", c->pid);
-	record_text(&r, "peer", child_peer_text(&c->peer, c->peer_uid, peer, sizeof(peer)));
+	record_text(&r, "peer",
+	    child_log_peer(c->version, &c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "state", victim_word(state));
 	record_seconds(&r, "idle", idle_ns);
 	record_text(&r, "for", wanted_by);

@@ -26,7 +26,12 @@ options(const struct listener *l)
 	const struct service *s = l->service->service;
 
 	return (struct sock_options){ .backlog = s->socket.backlog,
-		.blocking = s->wait, .keep_alive = s->socket.keep_alive, .no_delay = s->socket.no_delay,
+		.blocking = s->wait, .transparent = s->socket.transparent,
+		.defer_accept_s = (int)((s->socket.defer_accept_ns + 999999999) / 1000000000),
+		.user_timeout_ms = (int)(s->socket.user_timeout_ns / 1000000),
+		.mark = s->socket.mark, .ip_tos = s->socket.ip_tos,
+		.receive_buffer = (int)s->socket.receive_buffer,
+		.send_buffer = (int)s->socket.send_buffer, .keep_alive = s->socket.keep_alive, .no_delay = s->socket.no_delay,
 		.free_bind = s->socket.free_bind, .mode = s->socket.mode,
 		.owner = s->socket.owner_uid, .group = s->socket.group_gid };
 }

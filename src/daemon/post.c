@@ -261,7 +261,8 @@ drop_stale(struct listener *l)
 	record_init(&r, RECORD_WARNING, "drop");
 	record_text(&r, "service", l->service->name);
 	record_text(&r, "endpoint", l->endpoint);
-	record_text(&r, "peer", addr_format(&l->head.from, from, sizeof(from)));
+	record_text(&r, "peer", child_log_peer(l->service->service, &l->head.from,
+	    (uid_t)-1, from, sizeof(from)));
 	record_number(&r, "bytes", (int64_t)l->head.size);
 	record_text(&r, "reason", "three handlers in a row ended without reading it");
 	log_record(&r);

@@ -33,6 +33,9 @@
 /* Which descriptors a handler gets its socket as. */
 enum spec_socket_as { SPEC_STDIO, SPEC_LISTEN_FDS };
 
+/* How much of a client's address the log may say. */
+enum spec_peer { SPEC_PEER_FULL, SPEC_PEER_PREFIX, SPEC_PEER_NONE };
+
 enum spec_stderr { SPEC_STDERR_LOG, SPEC_STDERR_SOCKET, SPEC_STDERR_NULL };
 
 /* A user or group as written: by name or by number. */
@@ -131,7 +134,11 @@ struct service {
 	} penalties;
 	struct {
 		int backlog;
-		bool keep_alive, no_delay, free_bind;
+		bool keep_alive, no_delay, free_bind, transparent;
+		int64_t defer_accept_ns, user_timeout_ns; /* 0: not set */
+		uint32_t mark;		/* 0: not set */
+		int ip_tos;		/* -1: not set */
+		int64_t receive_buffer, send_buffer; /* bytes; 0: not set */
 		char bind_to_device[IF_NAMESIZE]; /* "" none */
 		mode_t mode;
 		struct spec_ident owner, group;
@@ -140,6 +147,7 @@ struct service {
 	} socket;
 	struct {
 		bool connections;
+		enum spec_peer peer;
 	} log;
 	struct spec_identity identity;
 	char *own;		/* owned: the file's object, compact JSON: for `show` */

@@ -19,6 +19,11 @@ static const struct spec_word sockets_as[] = {
 	{ "stdio", SPEC_STDIO }, { "listen_fds", SPEC_LISTEN_FDS }, { NULL, 0 }
 };
 
+static const struct spec_word peers[] = {
+	{ "full", SPEC_PEER_FULL }, { "prefix", SPEC_PEER_PREFIX }, { "none", SPEC_PEER_NONE },
+	{ NULL, 0 }
+};
+
 static const struct spec_word targets[] = {
 	{ "auto", SPEC_LOG_AUTO }, { "stderr", SPEC_LOG_STDERR }, { "syslog", SPEC_LOG_SYSLOG },
 	{ "journal", SPEC_LOG_JOURNAL }, { NULL, 0 }
@@ -169,6 +174,22 @@ static const struct spec_key socket_keys[] = {
 	    .effect = SPEC_EFFECT_LISTENER, .doc = "TCP_NODELAY on TCP connections." },
 	{ "free_bind", &spec_type_bool, SERVICE(socket.free_bind), .fallback = "true",
 	    .effect = SPEC_EFFECT_LISTENER, .doc = "Bind addresses that this host does not have." },
+	{ "transparent", &spec_type_bool, SERVICE(socket.transparent), .fallback = "false",
+	    .effect = SPEC_EFFECT_LISTENER, .doc = "IP_TRANSPARENT: connections to foreign addresses." },
+	{ "defer_accept", &spec_type_duration, SERVICE(socket.defer_accept_ns), .min = 1000000000,
+	    .effect = SPEC_EFFECT_LISTENER,
+	    .doc = "TCP_DEFER_ACCEPT: a silent client is accepted only after this long." },
+	{ "user_timeout", &spec_type_duration, SERVICE(socket.user_timeout_ns), .min = 1000000,
+	    .effect = SPEC_EFFECT_LISTENER,
+	    .doc = "TCP_USER_TIMEOUT: how long sent data may stay unacknowledged." },
+	{ "mark", &spec_type_count, SERVICE(socket.mark), .min = 1, .max = 4294967295,
+	    .effect = SPEC_EFFECT_LISTENER, .doc = "SO_MARK of all packets." },
+	{ "ip_tos", &spec_type_int, SERVICE(socket.ip_tos), .max = 255,
+	    .effect = SPEC_EFFECT_LISTENER, .doc = "Type of service, or traffic class, of all packets." },
+	{ "receive_buffer", &spec_type_size, SERVICE(socket.receive_buffer), .min = 1,
+	    .max = 1073741824, .effect = SPEC_EFFECT_LISTENER, .doc = "SO_RCVBUF, as in \"256K\"." },
+	{ "send_buffer", &spec_type_size, SERVICE(socket.send_buffer), .min = 1, .max = 1073741824,
+	    .effect = SPEC_EFFECT_LISTENER, .doc = "SO_SNDBUF, as in \"256K\"." },
 	{ "bind_to_device", &spec_type_device, SERVICE(socket.bind_to_device),
 	    .effect = SPEC_EFFECT_REBIND, .doc = "Only packets of this network device." },
 	{ "mode", &spec_type_mode, SERVICE(socket.mode), .fallback = "\"0660\"",
@@ -183,6 +204,8 @@ static const struct spec_key socket_keys[] = {
 static const struct spec_key log_keys[] = {
 	{ "connections", &spec_type_bool, SERVICE(log.connections), .fallback = "true",
 	    .effect = NEW, .doc = "A line for each start and each exit." },
+	{ "peer", &spec_type_word, SERVICE(log.peer), .words = peers, .fallback = "\"full\"", LIVE,
+	    .doc = "How much of a client's address the log may say." },
 	{ .name = NULL }
 };
 

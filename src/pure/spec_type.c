@@ -194,6 +194,28 @@ const struct spec_type spec_type_duration = {
 	"{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|min|h|d)$\"}", read_duration
 };
 
+static void
+read_size(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
+{
+	uint64_t bytes;
+	struct diag why;
+
+	if (!json_is_string(value))
+		spec_read_mismatch_key(r, k, value);
+	else if (!scalar_size(json_string_value(value), &bytes, &why))
+		spec_read_fail(r, "%s", why.text);
+	else if (bytes < (uint64_t)k->min || bytes > (uint64_t)k->max)
+		spec_read_fail(r, "\"%s\" is out of range: from %lld to %lld bytes",
+		    json_string_value(value), (long long)k->min, (long long)k->max);
+	else
+		*AT(into, k, int64_t) = (int64_t)bytes;
+}
+
+const struct spec_type spec_type_size = {
+	"a size such as \"256K\"",
+	"{\"type\":\"string\",\"pattern\":\"^[0-9]+[BKMGT]$\"}", read_size
+};
+
 const struct spec_type spec_type_mode = {
 	"a string with an octal mode such as \"0660\"",
 	"{\"type\":\"string\",\"pattern\":\"^0?[0-7]{3}$\"}", read_mode

@@ -15,6 +15,9 @@
 
 #include "fd.h"
 
+#ifndef IPV6_TRANSPARENT
+#define IPV6_TRANSPARENT 75
+#endif
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
 #endif
@@ -220,14 +223,36 @@ bind_inet(struct sock *s, const struct endpoint_key *key, const struct sock_opti
 	return SOCK_OPENED;
 }
 
+/*
+ * Options by their keys: what the kernel or a lack of privilege refuses is said by name.  Connections inherit all of them
+ * from their listener.  One that is not set any more goes back to the kernel's default, where that is a number.
+ */
 static bool
-apply_tcp(int fd, const struct sock_options *opt, struct diag *why)
+apply_options(int fd, enum endpoint_kind kind, int family, const struct sock_options *opt,
+    struct diag *why)
 {
-	if (set_int(fd, SOL_SOCKET, SO_KEEPALIVE, opt->keep_alive) &&
-	    set_int(fd, IPPROTO_TCP, TCP_NODELAY, opt->no_delay))
-		return true;
-	explain(SOCK_ERROR, why, "setsockopt");
-	return false;
+	bool tcp = kind == ENDPOINT_TCP, inet = family != AF_UNIX, six = family == AF_INET6;
+	const struct { const char *key; bool set; int level, name, value; } rows[] = {
+		{ "keep_alive", tcp, SOL_SOCKET, SO_KEEPALIVE, opt->keep_alive },
+		{ "no_delay", tcp, IPPROTO_TCP, TCP_NODELAY, opt->no_delay },
+		{ "defer_accept", tcp, IPPROTO_TCP, TCP_DEFER_ACCEPT, opt->defer_accept_s },
+		{ "user_timeout", tcp, IPPROTO_TCP, TCP_USER_TIMEOUT, opt->user_timeout_ms },
+		{ "mark", inet && opt->mark != 0, SOL_SOCKET, SO_MARK, (int)opt->mark },
+		{ "ip_tos", inet && opt->ip_tos >= 0, six ? IPPROTO_IPV6 : IPPROTO_IP,
+		    six ? IPV6_TCLASS : IP_TOS, opt->ip_tos },
+		{ "transparent", inet && opt->transparent, six ? IPPROTO_IPV6 : IPPROTO_IP,
+		    six ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1 },
+		{ "receive_buffer", opt->receive_buffer != 0, SOL_SOCKET, SO_RCVBUF,
+		    opt->receive_buffer },
+		{ "send_buffer", opt->send_buffer != 0, SOL_SOCKET, SO_SNDBUF, opt->send_buffer },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].set && !set_int(fd, rows[i].level, rows[i].name, rows[i].value)) {
+			diag_set(why, "socket.%s: %s", rows[i].key, strerror(errno));
+			return false;
+		}
+	return true;
 }
 
 static int
@@ -238,11 +263,12 @@ type_of(enum endpoint_kind kind)
 	return kind == ENDPOINT_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
 }
 
-/* What is set on an open socket: queue and options. */
+/* What is set on an open socket: options, and its queue. */
 static enum sock_outcome
-prepare(int fd, enum endpoint_kind kind, const struct sock_options *opt, struct diag *why)
+prepare(int fd, enum endpoint_kind kind, int family, const struct sock_options *opt,
+    struct diag *why)
 {
-	if (kind == ENDPOINT_TCP && !apply_tcp(fd, opt, why))
+	if (!apply_options(fd, kind, family, opt, why))
 		return SOCK_ERROR;
 	if (!endpoint_is_datagram(kind) && listen(fd, opt->backlog) < 0)
 		return explain(SOCK_ERROR, why, "listen");
@@ -263,7 +289,7 @@ sock_listen(const struct endpoint_key *key, const struct sock_options *opt, stru
 	outcome = family == AF_UNIX ? bind_unix(out, &key->addr, opt, why)
 				    : bind_inet(out, key, opt, why);
 	if (outcome == SOCK_OPENED)
-		outcome = prepare(out->fd, key->kind, opt, why);
+		outcome = prepare(out->fd, key->kind, family, opt, why);
 	if (outcome == SOCK_OPENED)
 		sock_local(out->fd, &out->bound);
 	else
@@ -275,7 +301,7 @@ bool
 sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why)
 {
-	if (prepare(s->fd, key->kind, opt, why) != SOCK_OPENED)
+	if (prepare(s->fd, key->kind, key->addr.u.sa.sa_family, opt, why) != SOCK_OPENED)
 		return false;
 	return !is_path(&key->addr) || own_path(s, key->addr.u.un.sun_path, opt, why);
 }

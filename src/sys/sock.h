@@ -15,6 +15,12 @@
 struct sock_options {
 	int backlog;
 	bool keep_alive, no_delay;	/* set on the listener: accepted sockets inherit both */
+	bool transparent;		/* IP_TRANSPARENT, ip(7) */
+	int defer_accept_s;		/* TCP_DEFER_ACCEPT, tcp(7); 0: not set */
+	int user_timeout_ms;		/* TCP_USER_TIMEOUT, tcp(7); 0: not set */
+	uint32_t mark;			/* SO_MARK, socket(7); 0: not set */
+	int ip_tos;			/* IP_TOS, IPV6_TCLASS; -1: not set */
+	int receive_buffer, send_buffer; /* SO_RCVBUF, SO_SNDBUF in bytes; 0: not set */
 	bool blocking;			/* for programs that accept by themselves: berthd only polls it */
 	bool free_bind;			/* bind an address that this host does not have (yet), ip(7) */
 	mode_t mode;			/* of a unix path */
