@@ -228,8 +228,11 @@ load ../lib/limits
 
 # ---- limits.weight ----
 
-# Who was started, in this order, one letter each
-order_of_starts() { grep -a '^start ' "$LOG" | grep -o 'service=.' | cut -d= -f2 | tr -d '\n'; }
+# Who was given a place, in this order, one letter each; a start is said when the program runs, which may take its time
+order_of_starts() {
+	grep -a '^start ' "$LOG" | sed 's/.*service=\(.\) connection=\([0-9]*\) .*/\2 \1/' | sort -n |
+	    cut -d' ' -f2 | tr -d '\n'
+}
 
 # fill_queues A B: so many clients in the queues of both, while berthd cannot accept
 fill_queues() {
