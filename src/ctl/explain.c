@@ -82,7 +82,7 @@ ctl_explain(struct ctl *c, int argc, char **argv)
 	status = client_call(c->control, "Explain", ctl_parameter(c, parameters, "peer", peer),
 	    &answer);
 	if (status == EX_USAGE)
-		ctl_complain("a peer is an address without a port, as 192.0.2.7 or 2001:db8::1, or "
+		ctl_complain("a peer is an address, as 192.0.2.7 or 2001:db8::1, or "
 		    "the uid of a client on a unix socket, as uid:1000");
 	if (status != 0)
 		return status;

@@ -8,6 +8,7 @@
 #include "../pure/scalar.h"
 #include "../sys/log.h"
 #include "child.h"
+#include "listener.h"
 
 #define OPEN_WINDOW_NS 60000000000LL
 
@@ -246,12 +247,13 @@ struct explanation {
 	json_t *checks;
 	enum admit_verdict verdict;	/* of the first that did not pass */
 	char rule[ADMIT_RULE_MAX];	/* ... and its text */
+	bool closed;			/* nobody can connect at all */
 };
 
 static void
 check(struct explanation *x, const char *name, enum admit_verdict v, const char *rule)
 {
-	if (x->verdict == ADMIT_OK && v != ADMIT_OK) {
+	if (!x->closed && x->verdict == ADMIT_OK && v != ADMIT_OK) {
 		x->verdict = v;
 		strlcpy(x->rule, rule, sizeof(x->rule));
 	}
@@ -355,6 +357,39 @@ explain_pool(struct explanation *x, const struct admit_pool_facts *f)
 	check(x, "pool", v, text);
 }
 
+/* Can it be reached at all?  NULL: yes; else why not. */
+static const char *
+why_closed(const struct pool_service *ps)
+{
+	const struct listener *l;
+
+	if (ps->pool->draining)
+		return "berthd is stopping";
+	if (ps->removed)
+		return "its file is gone";
+	if (!ps->service->enabled)
+		return "it is disabled";
+	TAILQ_FOREACH(l, &ps->listeners, next)
+		if (listener_is_open(l))
+			return NULL;
+	return "none of its endpoints is open";
+}
+
+static void
+explain_endpoints(struct explanation *x, const struct pool_service *ps)
+{
+	const char *closed = why_closed(ps);
+
+	if (closed == NULL) {
+		check(x, "endpoints", ADMIT_OK, "open");
+		return;
+	}
+	x->closed = true;
+	strlcpy(x->rule, closed, sizeof(x->rule));
+	json_array_append_new(x->checks, json_pack("{s:s,s:s,s:s}", "check", "endpoints",
+	    "verdict", "closed", "rule", closed));
+}
+
 static bool
 is_of_source(enum admit_verdict v)
 {
@@ -417,11 +452,15 @@ admission_explain(const struct pool_service *ps, const struct admission_client *
 	char text[SOURCE_TEXT_MAX], peer[ADDR_TEXT_MAX], then[256];
 	const char *verdict = "admitted";
 
+	explain_endpoints(&x, ps);
 	explain_source(&x, s, &f);
 	explain_service(&x, &sf);
 	explain_pool(&x, &pf);
 	snprintf(then, sizeof(then), "is served");
-	if (x.verdict != ADMIT_OK) {
+	if (x.closed) {
+		verdict = "refused";
+		snprintf(then, sizeof(then), "cannot connect");
+	} else if (x.verdict != ADMIT_OK) {
 		verdict = is_refused(s, x.verdict) ? "refused" : "waits";
 		if (is_of_source(x.verdict))
 			snprintf(then, sizeof(then), "is reset");
@@ -431,5 +470,5 @@ admission_explain(const struct pool_service *ps, const struct admission_client *
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "service", ps->name, "peer",
 	    child_peer_host(who->peer, who->uid, peer, sizeof(peer)), "source",
 	    source_format(&source, text, sizeof(text)), "verdict", verdict, "reason",
-	    admit_word(x.verdict), "rule", x.rule, "then", then, "checks", x.checks);
+	    x.closed ? "closed" : admit_word(x.verdict), "rule", x.rule, "then", then, "checks", x.checks);
 }

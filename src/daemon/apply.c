@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../pure/overflow.h"
 #include "../pure/plan.h"
 #include "../sys/log.h"
+#include "../sys/onlooker.h"
 #include "listener.h"
 #include "post.h"
 
@@ -186,17 +188,38 @@ take_removal(struct pool_service *ps, json_t *report)
 }
 
 static bool
+holds_reserve(struct pool *p, const struct scan_file *f)
+{
+	const struct pool_service *ps;
+
+	/* pool_find() walks all services: not for those that have nothing to hold */
+	if (f->service != NULL && f->service->limits.reserve == 0)
+		return false;
+	ps = pool_find(p, f->name);
+	return ps != NULL && ps->service != NULL && !ps->removed && !ps->overbooked &&
+	    ps->service->limits.reserve > 0;
+}
+
+static bool
 take_files(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
     json_t *report)
 {
 	struct pool_service *ps;
 	uint64_t reserved = 0;
-	bool news = false;
+	bool news = false, *taken;
 
 	TAILQ_FOREACH(ps, &p->services, next)
 		ps->seen = ps->rebuild = false;
+	/* who holds a reserve keeps it as long as it wants it, as with endpoints; at the start the first by name */
+	taken = calloc(scan->count + 1, sizeof(*taken));
+	assert(taken != NULL);
 	for (size_t i = 0; i < scan->count; i++)
-		news = take_file(p, &scan->file[i], answers, &reserved, report) || news;
+		if ((taken[i] = holds_reserve(p, &scan->file[i])))
+			news = take_file(p, &scan->file[i], answers, &reserved, report) || news;
+	for (size_t i = 0; i < scan->count; i++)
+		if (!taken[i])
+			news = take_file(p, &scan->file[i], answers, &reserved, report) || news;
+	free(taken);
 	TAILQ_FOREACH(ps, &p->services, next) {
 		if (!ps->seen)
 			take_removal(ps, report);
@@ -414,6 +437,20 @@ apply_free(struct apply *a)
 	free(a->open);
 }
 
+/* May a connection have to be judged at any time? */
+static bool
+any_evicts(const struct apply *a)
+{
+	for (size_t n = 0; n < a->nservices; n++) {
+		const struct service *s = a->service[n]->service;
+
+		if (s != NULL && s->enabled && !a->service[n]->removed &&
+		    overflow_evicts(s->limits.overflow, s->limits.noverflow))
+			return true;
+	}
+	return false;
+}
+
 /* How many sockets the files ask for. */
 static uint32_t
 count_sockets(const struct scan *scan)
@@ -447,6 +484,7 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 	open_sockets(&a);
 	close_rest(&a);
 	report_waiting(&a, report);
+	onlooker_keep(p->onlooker, any_evicts(&a));
 	apply_free(&a);
 	return news;
 }

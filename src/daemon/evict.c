@@ -204,7 +204,7 @@ helps(const struct child *c, const struct pool_service *ps, enum admit_verdict v
 	if (v == ADMIT_SERVICE_FULL)
 		return false;
 	/* within its own reserve a place that is given up stays its own */
-	return ps->unused > 0 || owner->unused > 0 || owner->service == NULL ||
+	return ps->unused > 0 || owner->service == NULL ||
 	    owner->active > owner->service->limits.reserve;
 }
 

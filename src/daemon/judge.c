@@ -28,6 +28,13 @@ remember(struct child *c, const struct sockdiag_tcp *t, int64_t now)
 }
 
 static void
+cannot_look(int error, struct victim_look *look, char *why, size_t size)
+{
+	look->closed = error == ENOENT;
+	snprintf(why, size, "%s", error == ENOENT ? "its connection is closed" : strerror(error));
+}
+
+static void
 judge_tcp(struct child *c, struct victim_look *look, char *why, size_t size)
 {
 	struct pool *p = c->service->pool;
@@ -37,8 +44,7 @@ judge_tcp(struct child *c, struct victim_look *look, char *why, size_t size)
 	    : sockdiag_tcp(p->diag, &c->local, &c->peer, c->device, c->cookie, &t);
 
 	if (error != 0) {
-		snprintf(why, size, "%s", error == ENOENT ? "its connection is closed"
-							  : strerror(error));
+		cannot_look(error, look, why, size);
 		return;
 	}
 	remember(c, &t, now);
@@ -59,8 +65,7 @@ judge_unix(struct child *c, struct victim_look *look, char *why, size_t size)
 	    : sockdiag_unix(p->diag, c->inode, c->cookie, &unread, &unsent);
 
 	if (error != 0) {
-		snprintf(why, size, "%s", error == ENOENT ? "its connection is closed"
-							  : strerror(error));
+		cannot_look(error, look, why, size);
 		return;
 	}
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,

@@ -335,6 +335,17 @@ check_accounts(const struct pool_service *ps)
 	assert(c->accepted == sum);
 }
 
+/* Before all others, those that are in the middle of a round too. */
+static void
+put_heir(struct pool_service *ps)
+{
+	struct pool_service *first = TAILQ_FIRST(&ps->pool->ready);
+
+	if (first != NULL && first != ps && first->credit > 0)
+		move(first, POOL_BLOCKED, true);
+	move(ps, POOL_BLOCKED, true);
+}
+
 void
 pool_refresh(struct pool *p)
 {
@@ -350,7 +361,9 @@ pool_refresh(struct pool *p)
 		serve = ps->gate == ADMIT_OK ? has_listeners(ps) : can_act(ps, ps->gate);
 		if (!serve)
 			move(ps, POOL_OUT, false);
-		else if (ps->heir || (ps->queue == POOL_BLOCKED && ps->unused > 0))
+		else if (ps->heir && pool_gate(ps) == ADMIT_OK)
+			put_heir(ps);
+		else if (ps->queue == POOL_BLOCKED && ps->unused > 0)
 			move(ps, POOL_BLOCKED, true);
 		else if (ps->queue == POOL_OUT || can_act(ps, ADMIT_POOL_FULL))
 			move(ps, POOL_READY, false);
@@ -363,23 +376,29 @@ pool_refresh(struct pool *p)
 
 /*
  * Those that a full pool holds back stand in a queue of their own, so that each place costs one look, however
- * many wait; they come before all others.  A round of a service is as many connections as its weight.
+ * many wait; they come before all but one that is in the middle of its round.  A round of a service is as many
+ * connections as its weight.
  */
 struct pool_service *
 pool_next(struct pool *p)
 {
-	struct pool_service *ps;
+	struct pool_service *ps, *first;
 
 	if (p->short_of_resources)
 		return NULL;
-	if ((ps = TAILQ_FIRST(&p->blocked)) != NULL && pool_gate(ps) == ADMIT_OK) {
+	first = TAILQ_FIRST(&p->ready);
+	if ((first == NULL || first->credit == 0) && (ps = TAILQ_FIRST(&p->blocked)) != NULL &&
+	    pool_gate(ps) == ADMIT_OK) {
 		move(ps, POOL_READY, true);
 		return ps;
 	}
 	while ((ps = TAILQ_FIRST(&p->ready)) != NULL) {
 		if (ps->gate != ADMIT_OK || pool_gate(ps) == ADMIT_OK || can_act(ps, pool_gate(ps)))
 			return ps;
-		move(ps, POOL_BLOCKED, ps->credit > 0 || ps->unused > 0);
+		/* who has a reserve left stands before all that have none: a place may be for it alone */
+		first = TAILQ_FIRST(&p->blocked);
+		move(ps, POOL_BLOCKED,
+		    ps->unused > 0 || (ps->credit > 0 && (first == NULL || first->unused == 0)));
 	}
 	return NULL;
 }

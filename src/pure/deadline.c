@@ -8,6 +8,10 @@ deadline_check(const struct victim_look *look, int64_t idle_ns, int64_t first_by
 	bool waits = first_byte_ns != 0 && look->known && look->received == 0;
 
 	*next_ns = 0;
+	if (!look->known && !look->closed) {
+		*next_ns = idle_ns != 0 ? idle_ns : first_byte_ns;
+		return DEADLINE_NONE;
+	}
 	if (waits && first_left <= 0)
 		return DEADLINE_FIRST_BYTE;
 	if (idle_ns != 0 && idle_left <= 0)

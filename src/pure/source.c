@@ -223,7 +223,7 @@ source_parse(const char *text, struct source *out, struct diag *why)
 	return true;
 }
 
-/* The address of "HOST:PORT" or "[HOST]:PORT"; a bare IPv6 address has no port. */
+/* The address of "HOST:PORT" or "[HOST]:PORT", without a scope; a bare IPv6 address has no port. */
 static void
 strip_port(char *text)
 {
@@ -239,6 +239,8 @@ strip_port(char *text)
 	    colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] == '\0') {
 		*colon = '\0';
 	}
+	if (strchr(text, ':') != NULL)
+		text[strcspn(text, "%")] = '\0';
 }
 
 bool

@@ -24,7 +24,8 @@ struct victim_look {
 	uint64_t received, acked;	/* bytes so far, without a PROXY header; a unix socket, where nobody counts: 1 and 1 */
 	uint32_t unread, unsent, unacked; /* bytes (or segments) still on their way */
 	bool waits;			/* the handler waits for its client */
-	bool known;			/* false: it could not be looked at */
+	bool known;			/* false: it could not be looked at, */
+	bool closed;			/* ... because there is no connection any more */
 };
 
 struct victim_rule {

@@ -104,7 +104,7 @@ const char wire_interface_control[] =
 "method Connections(service: ?string) -> (connections: []Connection)\n"
 "\n"
 "# What would become of a connection of this client now: 192.0.2.7, 2001:db8::1 or uid:1000.\n"
-"#   source: what it counts as; verdict: admitted, waits or refused; reason: a reason, or ok;\n"
+"#   source: what it counts as; verdict: admitted, waits or refused; reason: a reason, ok, or closed;\n"
 "#   rule: what decided; then: what would happen; checks: each rule, in the order in which they are asked\n"
 "method Explain(service: string, peer: string) -> (service: string, peer: string, source: string, verdict: string, reason: string, rule: string, then: string, checks: []Check)\n"
 "\n"

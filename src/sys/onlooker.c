@@ -43,6 +43,7 @@ struct onlooker {
 	int fd;				/* -1: there is no child */
 	pid_t pid;
 	uint64_t number;
+	bool keep;
 	struct loop_timer idle;
 };
 
@@ -168,6 +169,18 @@ begin(struct onlooker *o)
 	return false;
 }
 
+void
+onlooker_keep(struct onlooker *o, bool keep)
+{
+	o->keep = keep;
+	if (keep && o->fd < 0)
+		begin(o);
+	if (keep)
+		loop_disarm(&o->idle);
+	else if (o->fd >= 0)
+		loop_arm(o->loop, &o->idle, loop_now(o->loop) + IDLE_NS, idle_due, o);
+}
+
 /* Has it not been given a processor?  Then it is not stuck. */
 static bool
 is_runnable(pid_t pid)
@@ -179,19 +192,24 @@ is_runnable(pid_t pid)
 	return procs_stat(AT_FDCWD, path, &e) == 0 && e.state == 'R';
 }
 
-static bool
-await(struct onlooker *o, struct answer *a)
+enum awaited { ANSWERED, LOST, STUCK };
+
+/* LOST: the child has ended (killed, for want of memory perhaps). */
+static enum awaited
+ask(struct onlooker *o, const struct question *q, struct answer *a)
 {
 	struct pollfd p = { .fd = o->fd, .events = POLLIN };
 
+	if (send(o->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
+		return LOST;
 	for (int i = 0; i < ANSWER_TRIES; i++) {
 		if (poll(&p, 1, ANSWER_MS) > 0)
 			return recv(o->fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a) &&
-			    a->number == o->number;
+			    a->number == q->number ? ANSWERED : LOST;
 		if (!is_runnable(o->pid))
-			return false;
+			break;
 	}
-	return false;
+	return STUCK;
 }
 
 static enum waiting
@@ -208,6 +226,7 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
 {
 	struct question q = { .number = ++o->number, .leader = leader, .n = n, .socket = socket,
 		.any = any };
+	enum awaited awaited = LOST;
 	struct answer a;
 
 	*stuck = false;
@@ -215,15 +234,22 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
 		return cannot(r, "its session is too large");
 	if (n > 0)
 		memcpy(q.others, others, n * sizeof(*others));
-	if (o->fd < 0 && !begin(o))
-		return cannot(r, "no process to look with");
-	loop_arm(o->loop, &o->idle, loop_now(o->loop) + IDLE_NS, idle_due, o);
-	if (send(o->fd, &q, sizeof(q), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(q) &&
-	    await(o, &a)) {
-		*r = a.report;
-		return a.waiting;
+	for (int i = 0; i < 2; i++) {
+		if (o->fd < 0 && !begin(o))
+			return cannot(r, "no process to look with");
+		if (!o->keep)
+			loop_arm(o->loop, &o->idle, loop_now(o->loop) + IDLE_NS, idle_due, o);
+		awaited = ask(o, &q, &a);
+		if (awaited == ANSWERED) {
+			*r = a.report;
+			return a.waiting;
+		}
+		let_go(o, true);
+		if (awaited == STUCK)
+			break;
 	}
-	*stuck = true;
-	let_go(o, true);
-	return cannot(r, "looking at it takes too long");
+	*stuck = awaited == STUCK;
+	if (o->keep)
+		begin(o);
+	return cannot(r, *stuck ? "looking at it takes too long" : "the process to look with ends");
 }

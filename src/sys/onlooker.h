@@ -4,7 +4,7 @@
  * What /proc shows of a process can be made to block by that process: a file system of its own (FUSE) under its memory, an
  * epoll set that it holds locked.  So berthd does not look itself: a child that is made when it is needed does, and berthd waits
  * for its word for a bounded time.  One that does not come back is killed, and forgotten.  The child ends when nobody has
- * asked for a second.  It has a table of descriptors of its own, so that looking takes none of berthd's.
+ * asked for a second, unless it is to be kept: where there are no processes left it could not be made.  It has a table of descriptors of its own, so that looking takes none of berthd's.
  */
 #ifndef BERTH_ONLOOKER_H
 #define BERTH_ONLOOKER_H
@@ -16,6 +16,9 @@ struct onlooker;
 
 struct onlooker *onlooker_new(struct loop *loop);	/* NULL: no memory */
 void onlooker_free(struct onlooker *o);			/* NULL is harmless */
+
+/* From now on the child is there all the time, or only when it is needed. */
+void onlooker_keep(struct onlooker *o, bool keep);
 
 /*
  * As waiting_look() does.  *stuck: its word did not come in time, so that looking at this session again would cost that time

@@ -18,6 +18,7 @@
 
 struct sockdiag {
 	int fd;
+	bool works;			/* tcp was answered once: without its module all is ENOENT */
 	uint32_t seq;
 };
 
@@ -103,6 +104,15 @@ set_end(const struct addr *a, __be16 *port, __be32 *host)
 	}
 }
 
+/* Has the client sent its FIN?  (include/net/tcp_states.h) */
+static bool
+has_ended(uint8_t state)
+{
+	enum { TIME_WAIT = 6, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+	return state == TIME_WAIT || state == CLOSE_WAIT || state == LAST_ACK || state == CLOSING;
+}
+
 int
 sockdiag_tcp(struct sockdiag *d, const struct addr *local, const struct addr *peer, int device,
     uint64_t cookie, struct sockdiag_tcp *out)
@@ -124,11 +134,15 @@ sockdiag_tcp(struct sockdiag *d, const struct addr *local, const struct addr *pe
 	req.id.idiag_cookie[0] = (uint32_t)cookie;
 	req.id.idiag_cookie[1] = (uint32_t)(cookie >> 32);
 	if ((h = ask(d, &req, sizeof(req), buf, sizeof(buf), &error)) == NULL)
-		return error;
+		return error == ENOENT && !d->works ? EOPNOTSUPP : error;
 	m = NLMSG_DATA(h);
 	if ((p = attribute(h, sizeof(*m), INET_DIAG_INFO, &len)) == NULL)
 		return ENOENT;
 	memcpy(&info, p, len < sizeof(info) ? len : sizeof(info));
+	/* the kernel counts the end of what the client sends as a byte */
+	if (has_ended(m->idiag_state) && info.tcpi_bytes_received > 0)
+		info.tcpi_bytes_received--;
+	d->works = true;
 	*out = (struct sockdiag_tcp){ .received = info.tcpi_bytes_received,
 		.acked = info.tcpi_bytes_acked, .unread = m->idiag_rqueue,
 		.unsent = info.tcpi_notsent_bytes, .unacked = info.tcpi_unacked,

@@ -19,7 +19,7 @@ void sockdiag_free(struct sockdiag *d);	/* NULL is harmless */
 
 /* What the kernel knows of a TCP connection. */
 struct sockdiag_tcp {
-	uint64_t received, acked;	/* bytes: tcpi_bytes_received, tcpi_bytes_acked */
+	uint64_t received, acked;	/* bytes: tcpi_bytes_received (without the FIN), tcpi_bytes_acked */
 	uint32_t unread, unsent, unacked; /* bytes in the receive queue; not yet sent; segments not acknowledged */
 	int64_t last_sent_ns, last_received_ns; /* ago, with a grain of 4 ms; data only, not keep-alives */
 	uint32_t inode;
@@ -27,7 +27,8 @@ struct sockdiag_tcp {
 
 /*
  * local and peer as accept(2) gave them; device: the index of the interface that it is bound to, or that its addresses are
- * scoped to; 0: none.  Returns 0, or an errno (ENOENT: the connection is gone).
+ * scoped to; 0: none.  Returns 0, or an errno (ENOENT: the connection is
+ * closed; EOPNOTSUPP: so it may be, but this kernel has not answered for any yet).
  */
 int sockdiag_tcp(struct sockdiag *d, const struct addr *local, const struct addr *peer, int device,
     uint64_t cookie, struct sockdiag_tcp *out);

@@ -247,18 +247,25 @@ free_port() {
 count_fds() { ls "/proc/${1:-$DPID}/fd" | wc -l; }
 zombies() { local p; for p in $(children_of "$DPID"); do [[ $(proc_state "$p") != Z ]] || echo "$p"; done; }
 no_zombies() { [[ -z $(zombies) ]]; }
-children_of() { cat /proc/"$1"/task/*/children 2>/dev/null; }
+# without the one that looks at handlers for berthd
+children_of() {
+	local p
+	for p in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+		[[ $(cat "/proc/$p/comm" 2>/dev/null) == berthd-look ]] || echo "$p"
+	done
+}
 no_children() { [[ -z $(children_of "$DPID" | tr -d ' ') ]]; }
 
-# fds beside the sockets that it listens on, and the pipes that it keeps for its next handlers
+# fds beside the sockets that it listens on, the one to the process that looks for it, and the pipes that it keeps for its next handlers
 PIPES_KEPT=64
 pipes() { find "/proc/$DPID/fd" -lname 'pipe:*' 2>/dev/null | wc -l; }
 own_fds() {
-	local all listening
+	local all listening looking
+	looking=$(pgrep -c -P "$DPID" -x berthd-look) || :
 	listening=$(services '[.[].endpoints[]? | select(.state == "listening")] | length')
 	# one look: under load the next one sees others
 	all=$(ls -l "/proc/$DPID/fd")
-	echo $(($(grep -c -- ' -> ' <<<"$all") - $(grep -c -- ' -> pipe:' <<<"$all") - listening))
+	echo $(($(grep -c -- ' -> ' <<<"$all") - $(grep -c -- ' -> pipe:' <<<"$all") - listening - looking))
 }
 mark_fds() { BASE_FDS=''; [[ ! -S $CONTROL ]] || BASE_FDS=$(own_fds) || BASE_FDS=''; }
 fds_are_back() { (($(own_fds) <= BASE_FDS && $(pipes) <= 2 * PIPES_KEPT)); }

@@ -201,6 +201,7 @@ test_peer(void)
 		{ "in brackets", "[2001:db8::1]", "2001:db8::1" },
 		{ "in brackets, with a port", "[2001:db8::1]:79", "2001:db8::1" },
 		{ "a mapped one is its IPv4 address", "::ffff:10.0.0.1", "10.0.0.1" },
+		{ "with the scope that the log prints", "[fe80::1%2]:79", "fe80::1" },
 		{ "a user", "uid:1000", "uid 1000" },
 		{ "a prefix is not one client", "10.0.0.0/8", "" },
 		{ "a port without digits", "192.0.2.7:", "" },
