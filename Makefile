@@ -18,6 +18,7 @@ PURE = $(wildcard src/pure/*.c)
 SYS = $(wildcard src/sys/*.c)
 DAEMON = $(wildcard src/daemon/*.c)
 CTL = $(wildcard src/ctl/*.c)
+BUILTIN = $(wildcard src/builtin/*.c)
 UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 PEERS = $(patsubst tests/peers/%.c,$(B)/tests/%,$(wildcard tests/peers/*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -25,7 +26,7 @@ obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 all: needs-build $(B)/berthd $(B)/berthctl
 
-$(B)/berthd: $(call obj,$(DAEMON) $(SYS) $(PURE))
+$(B)/berthd: $(call obj,$(DAEMON) $(BUILTIN) $(SYS) $(PURE))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/berthctl: $(call obj,$(CTL) $(SYS) $(PURE))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
@@ -41,6 +42,10 @@ $(B)/tests/%: tests/peers/%.c $(wildcard tests/peers/*.h)
 	$(CC) $(CPPFLAGS_ALL) $(filter-out -fsanitize%,$(CFLAGS_ALL)) $(LDFLAGS_ALL) -o $@ $< $(LIBS)
 # looks with berthd's own eyes
 $(B)/tests/waitlook: $(call obj,tests/peers/waitlook.c $(SYS) $(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# serves by berthd's own code
+$(B)/tests/builtin: $(call obj,tests/peers/builtin.c $(BUILTIN) $(PURE))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/%.o: %.c

@@ -76,7 +76,7 @@ take_warnings(struct pool_service *ps, const struct lookup_table *answers)
 	const struct lookup *e = NULL;
 	struct diag_list was = ps->warnings;
 
-	if (s != NULL)
+	if (s != NULL && s->exec != NULL)
 		e = lookup_find_name(answers, LOOKUP_PROGRAM, s->exec[0]);
 	if (e == NULL)
 		return;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../builtin/builtin.h"
 #include "../pure/deadline.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
@@ -21,6 +22,7 @@
 #include "admission.h"
 #include "evict.h"
 #include "judge.h"
+#include "mux.h"
 #include "post.h"
 #include "survey.h"
 
@@ -175,7 +177,7 @@ explain(const struct service *s, enum spawn_step step, int error, char *buf, siz
 {
 	if (error == 0)
 		snprintf(buf, size, "ended by a signal");
-	else if (step != SPAWN_STEP_EXEC || error != ENOENT ||
+	else if (step != SPAWN_STEP_EXEC || error != ENOENT || s->exec == NULL ||
 	    !explain_interpreter(s->exec[0], buf, size))
 		snprintf(buf, size, "%s", strerror(error));
 }
@@ -195,7 +197,7 @@ log_failure(const struct child *c, enum spawn_step step, const char *error)
 	    child_log_peer(c->version, &c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "step", spawn_step_name(step));
 	record_text(&r, "error", error);
-	if (step == SPAWN_STEP_EXEC)
+	if (step == SPAWN_STEP_EXEC && c->version->exec != NULL)
 		record_text(&r, "path", c->version->exec[0]);
 	if (step == SPAWN_STEP_CHDIR)
 		record_text(&r, "path", c->version->process.working_directory);
@@ -218,6 +220,7 @@ child_free(struct child *c)
 	survey_forget(ps->pool, c);
 	evict_gone(c);
 	post_ended(c);
+	mux_close(c->mux);
 	loop_disarm(&c->timer);
 	loop_disarm(&c->watch);
 	loop_disarm(&c->lived);
@@ -745,6 +748,7 @@ child_undo(struct child *c, struct spawn_job *job)
 	struct pool_service *ps = c->service;
 	int saved = errno;
 
+	mux_close(c->mux);
 	errpipe_discard(c->err);
 	fd_close(&c->pidfd);
 	TAILQ_REMOVE(&ps->children, c, next);
@@ -816,6 +820,41 @@ adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
 		unwatched(c);
 }
 
+static void
+run_builtin(void *arg)
+{
+	const struct child *c = arg;
+
+	builtin_serve(c->version->builtin, 0, c->waits);
+}
+
+static void
+run_mux(void *arg)
+{
+	mux_run(arg);
+}
+
+/* A service of our own: forked, not executed. */
+static void
+start_builtin(struct child *c, struct spawn_job *job, const struct child_work *w, int err,
+    struct spawn_result *res)
+{
+	struct pool *p = c->service->pool;
+	int back = -1;
+
+	if (c->version->builtin != BUILTIN_TCPMUX) {
+		spawn_run(p->spawner, job, w->socket[0], -1, err, run_builtin, c, res);
+		return;
+	}
+	if ((c->mux = mux_open(c, &back)) == NULL) {
+		*res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
+			.error = errno, .pidfd = -1 };
+		return;
+	}
+	spawn_run(p->spawner, job, w->socket[0], back, err, run_mux, c->mux, res);
+	close(back);
+}
+
 enum child_outcome
 child_start(struct pool_service *ps, const struct child_work *w)
 {
@@ -840,7 +879,11 @@ child_start(struct pool_service *ps, const struct child_work *w)
 		goto started;
 	}
 	build(c, job, w);
-	spawn_start(p->spawner, job, w->socket, w->count, err, ps->held > 0 ? 0 : WAIT_NS, &res);
+	if (c->version->what == SPEC_BUILTIN)
+		start_builtin(c, job, w, err, &res);
+	else
+		spawn_start(p->spawner, job, w->socket, w->count, err,
+		    ps->held > 0 ? 0 : WAIT_NS, &res);
 	fd_close(&err);
 started:
 	if (lacks_resources(&res)) {

@@ -59,6 +59,7 @@ struct child {
 	} seen;					/* at the last look (judge.h) */
 	bool waits;				/* it accepts by itself: there is no peer (post.h) */
 	struct listener *post;			/* ... which socket it serves; NULL: one that is gone */
+	struct mux *mux;			/* of a tcpmux handler; NULL */
 	struct listener *heir;			/* whose pending connection gets its place */
 };
 

@@ -26,20 +26,20 @@ is_tcp(const struct listener *l)
 	return l->key.kind == ENDPOINT_TCP;
 }
 
-static void
-log_refusal(const struct listener *l, enum admit_verdict reason, const char *rule)
+void
+dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum admit_verdict reason,
+    const char *rule)
 {
-	struct pool_service *ps = l->service;
 	char text[ADDR_TEXT_MAX];
 	struct record r;
 
+	ps->count.refused[reason]++;
 	if (!pool_may_log(ps, &ps->refuse_rate, "refuse"))
 		return;
 	record_init(&r, RECORD_NOTICE, "refuse");
 	record_text(&r, "service", ps->name);
-	record_text(&r, "peer",
-	    ps->service == NULL ? NULL : child_log_peer(ps->service, &l->pending.peer,
-	    l->pending.uid, text, sizeof(text)));
+	record_text(&r, "peer", ps->service == NULL ? NULL
+	    : child_log_peer(ps->service, &a->peer, a->uid, text, sizeof(text)));
 	record_text(&r, "reason", admit_word(reason));
 	if (rule != NULL && rule[0] != '\0')
 		record_text(&r, "rule", rule);
@@ -62,8 +62,7 @@ settle(struct listener *l)
 static int
 count_refusal(struct listener *l, enum admit_verdict reason, const char *rule)
 {
-	l->service->count.refused[reason]++;
-	log_refusal(l, reason, rule);
+	dispatch_note_refusal(l->service, &l->pending, reason, rule);
 	return settle(l);
 }
 

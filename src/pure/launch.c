@@ -227,6 +227,10 @@ build_argv(struct launch *l, const struct service *s)
 
 	free(l->argv_own);
 	l->argv_own = NULL;
+	l->path = NULL;
+	l->argv = NULL;
+	if (s->exec == NULL)
+		return;
 	l->path = s->exec[0];
 	l->argv = s->exec;
 	if (s->argv0 == NULL)

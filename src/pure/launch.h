@@ -54,7 +54,7 @@ struct launch_rlimit {
  * room.  Everything else is borrowed from the service, which must be held until the child has executed.
  */
 struct launch {
-	const char *path;
+	const char *path;		/* NULL: no program, spawn_run() */
 	char *const *argv;
 	char **env;			/* owned array, NULL-terminated */
 	size_t env_count, env_room;

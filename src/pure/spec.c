@@ -41,6 +41,7 @@ spec_blank(void)
 	s->refs = 1;
 	s->socket.owner_uid = (uid_t)-1;
 	s->socket.group_gid = (gid_t)-1;
+	s->socket.ip_tos = -1;
 	return s;
 }
 
@@ -188,6 +189,7 @@ spec_parse(const struct spec_context *ctx, const char *file, const char *name, c
 	check_user(&r, ctx, merged);
 	spec_check_listen(&r, s);
 	spec_admission_finish(&r, s, own, merged);
+	spec_what_finish(&r, s, own, merged);
 	spec_wait_finish(&r, s, own, merged);
 	if (errs->count == before) {
 		s->own = dump(own, 0);
@@ -243,7 +245,8 @@ spec_wants(const struct service *s, struct lookup_table *t)
 	want_ident(t, LOOKUP_GROUP, &s->socket.group);
 	for (size_t i = 0; i < s->nlisten; i++)
 		want_port(t, &s->listen[i]);
-	lookup_ask_name(t, LOOKUP_PROGRAM, s->exec[0]);
+	if (s->exec != NULL)
+		lookup_ask_name(t, LOOKUP_PROGRAM, s->exec[0]);
 }
 
 /* ---- comparison ---- */

@@ -26,9 +26,13 @@
 #include "diag.h"
 #include "endpoint.h"
 #include "lookup.h"
+#include "small.h"
 #include "victim.h"
 
 #define SPEC_FILE_MAX 65536	/* bytes; a longer file is refused */
+
+/* What serves a connection. */
+enum spec_what { SPEC_EXEC, SPEC_BUILTIN };
 
 /* Which descriptors a handler gets its socket as. */
 enum spec_socket_as { SPEC_STDIO, SPEC_LISTEN_FDS };
@@ -80,7 +84,10 @@ struct service {
 	bool enabled;
 	struct endpoint *listen;/* owned */
 	size_t nlisten;
-	char **exec;		/* owned, NULL-terminated; exec[0] is an absolute path */
+	enum spec_what what;
+	char **exec;		/* EXEC: owned, NULL-terminated; exec[0] is an absolute path */
+	enum builtin builtin;	/* BUILTIN */
+	bool tcpmux;		/* may be reached through a tcpmux service */
 	char *argv0;		/* owned; NULL: exec[0] */
 	bool wait;		/* handlers get the listening socket; always so with datagrams */
 	enum spec_socket_as socket_as;

@@ -24,6 +24,12 @@ static const struct spec_word peers[] = {
 	{ NULL, 0 }
 };
 
+static const struct spec_word builtins[] = {
+	{ "echo", BUILTIN_ECHO }, { "discard", BUILTIN_DISCARD }, { "chargen", BUILTIN_CHARGEN },
+	{ "daytime", BUILTIN_DAYTIME }, { "time", BUILTIN_TIME }, { "tcpmux", BUILTIN_TCPMUX },
+	{ NULL, 0 }
+};
+
 static const struct spec_word targets[] = {
 	{ "auto", SPEC_LOG_AUTO }, { "stderr", SPEC_LOG_STDERR }, { "syslog", SPEC_LOG_SYSLOG },
 	{ "journal", SPEC_LOG_JOURNAL }, { NULL, 0 }
@@ -217,8 +223,12 @@ const struct spec_key spec_keys_service[] = {
 	{ "listen", &spec_type_listen, .flags = SPEC_REQUIRED | SPEC_OWN,
 	    .effect = SPEC_EFFECT_REBIND,
 	    .doc = "Endpoints: KIND:[HOST:]PORT or KIND:PATH, as in \"tcp:7777\"." },
-	{ "exec", &spec_type_exec, SERVICE(exec), .flags = SPEC_REQUIRED | SPEC_OWN, .effect = NEW,
+	{ "exec", &spec_type_exec, SERVICE(exec), .flags = SPEC_OWN, .effect = NEW,
 	    .doc = "The program, by its absolute path, and its arguments." },
+	{ "builtin", &spec_type_builtin, SERVICE(builtin), .words = builtins, .flags = SPEC_OWN,
+	    .effect = NEW, .doc = "Instead of a program: a small service that berthd has itself." },
+	{ "tcpmux", &spec_type_bool, SERVICE(tcpmux), .fallback = "false", LIVE,
+	    .doc = "May be reached through a tcpmux service, by its name." },
 	{ "argv0", &spec_type_filled_text, SERVICE(argv0), .flags = SPEC_OWN, .effect = NEW,
 	    .doc = "What the program sees as its own name, if not the path." },
 	{ "wait", &spec_type_bool, SERVICE(wait), .fallback = "false", .effect = SPEC_EFFECT_REBIND,

@@ -134,7 +134,11 @@ document(const struct spec_key *keys, const char *title)
 json_t *
 spec_schema_service(void)
 {
-	return document(spec_keys_service, "berth service file");
+	json_t *schema = document(spec_keys_service, "berth service file");
+
+	json_object_set_new(schema, "oneOf",
+	    from_text("[{\"required\":[\"exec\"]},{\"required\":[\"builtin\"]}]"));
+	return schema;
 }
 
 json_t *

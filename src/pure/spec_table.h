@@ -78,7 +78,7 @@ extern const struct spec_word spec_keys_levels[];
 /* ---- spec_type.c ---- */
 
 extern const struct spec_type spec_type_text, spec_type_filled_text, spec_type_path,
-    spec_type_bool, spec_type_int, spec_type_count, spec_type_word, spec_type_duration,
+    spec_type_bool, spec_type_builtin, spec_type_int, spec_type_count, spec_type_word, spec_type_duration,
     spec_type_size, spec_type_mode, spec_type_device, spec_type_user, spec_type_group, spec_type_groups,
     spec_type_listen, spec_type_exec, spec_type_paths, spec_type_environment,
     spec_type_pass_environment, spec_type_rlimits, spec_type_oom_score_adj,
@@ -121,6 +121,11 @@ void spec_admission_free(struct service *s);
 
 /* A chain that only waits: for a service whose clients are not seen. */
 void spec_admission_wait(struct service *s);
+
+/* ---- spec_what.c: a program, or what stands in its place ---- */
+
+/* As spec_admission_finish(), before spec_wait_finish(): exactly one of them, and what cannot be beside it. */
+void spec_what_finish(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged);
 
 /* ---- spec_wait.c: what wait means for the other keys ---- */
 

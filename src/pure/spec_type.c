@@ -89,6 +89,16 @@ const struct spec_type spec_type_device = {
 	"{\"type\":\"string\",\"pattern\":\"^[^/:\\\\s]{1,15}$\"}", read_device
 };
 
+static void
+read_builtin(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
+{
+	struct service *s = into;
+
+	s->what = SPEC_BUILTIN;
+	read_word(r, k, value, into);
+}
+
+const struct spec_type spec_type_builtin = { NULL, NULL, read_builtin };
 const struct spec_type spec_type_word = { NULL, NULL, read_word };
 
 /* ---- numbers and the like ---- */

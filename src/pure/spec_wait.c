@@ -46,6 +46,7 @@ finish_clients(struct spec_reader *r, struct service *s, const json_t *own, json
 		{ "limits", "rate_per_source" }, { "limits", "burst_per_source" },
 		{ "limits", "source_prefix" }, { "limits", "overflow" },
 		{ "timeouts", "idle" }, { "timeouts", "first_byte" },
+		{ NULL, "tcpmux" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -57,6 +58,7 @@ finish_clients(struct spec_reader *r, struct service *s, const json_t *own, json
 	s->penalties.signal_ns = s->penalties.first_byte_ns = 0;
 	free(s->penalties.exit_ns);
 	s->penalties.exit_ns = NULL;
+	s->tcpmux = false;
 	s->access.allow.set = s->access.deny.set = false;
 	s->access.allow.count = s->access.deny.count = 0;
 	spec_admission_wait(s);

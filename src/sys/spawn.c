@@ -3,12 +3,17 @@
 #include <linux/close_range.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +32,7 @@
 #define STACK_BYTES (64 * 1024)
 #define GUARD_BYTES 4096
 #define KILL_NS 5000000000LL
+#define FORKED_NS 50000000LL
 
 /* Nothing of the sanitizers' runtime may run on the borrowed memory. */
 #define CHILD_CODE __attribute__((no_sanitize("address", "undefined"), noinline))
@@ -352,6 +358,140 @@ spawn_set_oom(const struct spawn_job *job, pid_t pid)
 	if (write(fd, text, (size_t)n) != n)
 		(void)0;	/* it has ended, or berthd may not: it keeps berthd's own */
 	close(fd);
+}
+
+/* ---- code of our own ---- */
+
+/*
+ * What a forked child says of its set-up: in memory that both have only until it runs, so that nothing that gets hold
+ * of the child later can write to berthd.
+ */
+struct forked {
+	volatile int step, error;
+	volatile uint32_t done;
+};
+
+static void __attribute__((noreturn))
+forked_fail(struct forked *f, int error)
+{
+	f->error = error;
+	f->done = 1;
+	_exit(127);
+}
+
+#define MUST(f, s, ok)                                   \
+	do {                                             \
+		(f)->step = (s);                         \
+		if (!(ok))                               \
+			forked_fail((f), errno);         \
+	} while (0)
+
+static void
+forked_descriptors(struct forked *f, const struct launch *l, int socket, int extra, int err)
+{
+	/* what is to be kept goes out of the way of 0 to 3 first: all of berthd's own lies above them */
+	MUST(f, SPAWN_STEP_SETSID, setsid() >= 0);
+	MUST(f, SPAWN_STEP_STDIO, dup2(l->stderr_is_socket ? socket : err, 2) >= 0);
+	MUST(f, SPAWN_STEP_STDIO, dup2(socket, 0) >= 0 && dup2(socket, 1) >= 0);
+	if (extra >= 0)
+		MUST(f, SPAWN_STEP_STDIO, dup2(extra, 3) >= 0);
+	closefrom(extra >= 0 ? 4 : 3);
+}
+
+static void
+forked_privileges(struct forked *f, const struct launch *l)
+{
+	for (size_t i = 0; i < l->nrlimits; i++)
+		MUST(f, SPAWN_STEP_RLIMIT, setrlimit((unsigned)l->rlimits[i].resource,
+		    &l->rlimits[i].value) == 0);
+	if (l->set_nice)
+		MUST(f, SPAWN_STEP_NICE, setpriority(PRIO_PROCESS, 0, l->nice) == 0);
+	umask(l->umask);
+	if (l->set_ids) {
+		MUST(f, SPAWN_STEP_SETGROUPS, setgroups(l->ngroups, l->groups) == 0);
+		MUST(f, SPAWN_STEP_SETGID, setresgid(l->gid, l->gid, l->gid) == 0);
+		MUST(f, SPAWN_STEP_SETUID, setresuid(l->uid, l->uid, l->uid) == 0);
+	}
+	if (l->directory != NULL)
+		MUST(f, SPAWN_STEP_CHDIR, chdir(l->directory) == 0);
+}
+
+/* execve would put every disposition and the mask back. */
+static void
+forked_signals(struct forked *f)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	sigaction(SIGHUP, &dfl, NULL);
+	sigemptyset(&none);
+	MUST(f, SPAWN_STEP_SIGNALS, sigprocmask(SIG_SETMASK, &none, NULL) == 0);
+}
+
+static void __attribute__((noreturn))
+forked_main(struct forked *f, const struct launch *l, const int fd[3], void (*run)(void *arg),
+    void *arg)
+{
+	forked_descriptors(f, l, fd[0], fd[1], fd[2]);
+	forked_privileges(f, l);
+	forked_signals(f);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	f->step = SPAWN_STEP_EXEC;
+	f->done = 1;
+	munmap(f, sizeof(*f));
+	run(arg);
+	_exit(0);
+}
+
+/* Until it runs or has failed; it does nothing that could be held but change its ids, which is short. */
+static void
+await_forked(const struct forked *f, int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int64_t end = clock_now() + FORKED_NS;
+
+	while (!f->done && clock_now() < end && poll(&p, 1, 0) == 0)
+		sched_yield();
+}
+
+void
+spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err,
+    void (*run)(void *arg), void *arg, struct spawn_result *out)
+{
+	int fd[3] = { socket, extra, err >= 0 ? err : sp->null };
+	struct forked *f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_CLONE, .pidfd = -1 };
+	job->alive = 0;
+	if (f == MAP_FAILED) {
+		out->error = ENOMEM;
+		return;
+	}
+	f->step = SPAWN_STEP_CLONE;
+	out->pid = fork();
+	if (out->pid == 0)
+		forked_main(f, &job->launch, fd, run, arg);
+	if (out->pid < 0 || (out->pidfd = fd_high((int)syscall(SYS_pidfd_open, out->pid, 0))) < 0) {
+		out->error = errno;
+		if (out->pid > 0) {
+			kill(out->pid, SIGKILL);
+			waitpid(out->pid, NULL, 0);
+		}
+		out->pid = 0;
+		munmap(f, sizeof(*f));
+		return;
+	}
+	await_forked(f, out->pidfd);
+	out->step = (enum spawn_step)f->step;
+	out->error = f->error;
+	if (f->done && f->error == 0)
+		out->state = SPAWN_STARTED;
+	else if (!f->done)
+		syscall(SYS_pidfd_send_signal, out->pidfd, SIGKILL, NULL, 0);
+	munmap(f, sizeof(*f));
+	if (job->launch.set_oom)
+		spawn_set_oom(job, out->pid);
 }
 
 void

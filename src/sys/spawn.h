@@ -66,6 +66,13 @@ void spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, s
     int64_t wait_ns, struct spawn_result *out);
 
 /*
+ * The same for code of our own: a forked child, set up as any handler, then calls run(arg) with the socket as fd 0 and 1 and, if it
+ * is not -1, `extra` as fd 3; nothing else is open.  run must not return.  A copy of berthd's memory goes with it.
+ */
+void spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err,
+    void (*run)(void *arg), void *arg, struct spawn_result *out);
+
+/*
  * A pending job turned out to be started: its oom_score_adj, which was berthd's while it waited, is set now.
  */
 void spawn_set_oom(const struct spawn_job *job, pid_t pid);

@@ -1,0 +1,80 @@
+/* spec_what - what serves a connection: a program, or what stands in its place */
+#include "spec_table.h"
+
+static const char *const kinds[] = { "exec", "builtin", NULL };
+
+/* Exactly one. */
+static void
+finish_kind(struct spec_reader *r, const json_t *own)
+{
+	const char *first = NULL;
+
+	for (size_t i = 0; kinds[i] != NULL; i++) {
+		if (json_object_get(own, kinds[i]) == NULL)
+			continue;
+		if (first != NULL)
+			diag_list_add(r->errs, "%s: %s: cannot stand beside %s: a service has one of them",
+			    r->file, kinds[i], first);
+		first = kinds[i];
+	}
+	if (first == NULL)
+		diag_list_add(r->errs, "%s: exec: is missing: which program serves a connection? (or \"builtin\")",
+		    r->file);
+}
+
+static void
+not_beside(struct spec_reader *r, const char *key, const json_t *own, json_t *merged,
+    const char *text)
+{
+	spec_read_not_here(r, NULL, key, own, merged, text);
+}
+
+static const struct endpoint *
+find_kind(const struct service *s, enum endpoint_kind kind)
+{
+	for (size_t i = 0; i < s->nlisten; i++)
+		if (s->listen[i].kind == kind)
+			return &s->listen[i];
+	return NULL;
+}
+
+static bool
+has_stream(const struct service *s)
+{
+	for (size_t i = 0; i < s->nlisten; i++)
+		if (!endpoint_is_datagram(s->listen[i].kind))
+			return true;
+	return false;
+}
+
+static void
+finish_builtin(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
+{
+	not_beside(r, "argv0", own, merged, "there is no program that could see it");
+	if (s->stderr_to == SPEC_STDERR_SOCKET)
+		spec_read_fail_at(r, NULL, "stderr", "cannot be \"socket\" beside builtin");
+	if (s->socket_as == SPEC_LISTEN_FDS)
+		spec_read_fail_at(r, NULL, "socket_as", "cannot be \"listen_fds\" beside builtin");
+	if (s->wait && has_stream(s))
+		spec_read_fail_at(r, NULL, "wait",
+		    "cannot be true with connections beside builtin: it does not accept");
+	if (s->handlers.max > 1)
+		spec_read_fail_at(r, NULL, "handlers", "cannot apply to a built-in service");
+	if (s->builtin != BUILTIN_TCPMUX)
+		return;
+	if (s->tcpmux)
+		spec_read_fail_at(r, NULL, "tcpmux", "a tcpmux service cannot be reached through one");
+	for (size_t i = 0; i < s->nlisten; i++)
+		if (s->listen[i].kind != ENDPOINT_TCP)
+			spec_read_fail_at(r, NULL, "builtin", "tcpmux is served over tcp only");
+}
+
+void
+spec_what_finish(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
+{
+	finish_kind(r, own);
+	if (s->what == SPEC_BUILTIN)
+		finish_builtin(r, s, own, merged);
+	if (s->tcpmux && find_kind(s, ENDPOINT_TCP) == NULL)
+		not_beside(r, "tcpmux", own, merged, "needs a tcp endpoint");
+}
