@@ -13,6 +13,7 @@
 #include "../sys/onlooker.h"
 #include "listener.h"
 #include "post.h"
+#include "proxied.h"
 
 void
 apply_report(json_t *report, const char *key, const char *text)
@@ -437,15 +438,26 @@ apply_free(struct apply *a)
 	free(a->open);
 }
 
-/* May a connection have to be judged at any time? */
 static bool
-any_evicts(const struct apply *a)
+evicts(const struct service *s)
+{
+	return overflow_evicts(s->limits.overflow, s->limits.noverflow);
+}
+
+static bool
+is_proxied(const struct service *s)
+{
+	return s->proxy.from.set;
+}
+
+/* Does any open service need it? */
+static bool
+any(const struct apply *a, bool (*needs)(const struct service *s))
 {
 	for (size_t n = 0; n < a->nservices; n++) {
 		const struct service *s = a->service[n]->service;
 
-		if (s != NULL && s->enabled && !a->service[n]->removed &&
-		    overflow_evicts(s->limits.overflow, s->limits.noverflow))
+		if (s != NULL && s->enabled && !a->service[n]->removed && needs(s))
 			return true;
 	}
 	return false;
@@ -484,7 +496,8 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 	open_sockets(&a);
 	close_rest(&a);
 	report_waiting(&a, report);
-	onlooker_keep(p->onlooker, any_evicts(&a));
+	onlooker_keep(p->onlooker, any(&a, evicts));
+	proxied_keep(p->proxied, any(&a, is_proxied));
 	apply_free(&a);
 	return news;
 }

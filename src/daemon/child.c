@@ -1,6 +1,7 @@
 #include "child.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,7 @@
 #include "../sys/sockdiag.h"
 #include "admission.h"
 #include "evict.h"
+#include "farewell.h"
 #include "judge.h"
 #include "mux.h"
 #include "post.h"
@@ -221,6 +223,9 @@ child_free(struct child *c)
 	evict_gone(c);
 	post_ended(c);
 	mux_close(c->mux);
+	if (c->kept >= 0)
+		farewell_wait(ps->pool->farewell, c->kept, c->version->timeouts.linger_ns,
+		    c->tuple_peer.u.sa.sa_family != AF_UNIX);
 	loop_disarm(&c->timer);
 	loop_disarm(&c->watch);
 	loop_disarm(&c->lived);
@@ -719,8 +724,12 @@ set_client(struct child *c, const struct child_work *w)
 		return;
 	c->peer = a->peer;
 	c->peer_uid = a->uid;
-	c->device = sock_device(a->fd, w->local, is_bound);
-	sockdiag_name(a->fd, &c->cookie, a->peer.u.sa.sa_family == AF_UNIX ? &c->inode : NULL);
+	c->tuple_peer = w->tuple_peer != NULL ? *w->tuple_peer : a->peer;
+	c->tuple_local = w->tuple_local != NULL ? *w->tuple_local : *w->local;
+	c->header_length = w->header_length;
+	c->device = sock_device(a->fd, &c->tuple_local, is_bound);
+	sockdiag_name(a->fd, &c->cookie,
+	    c->tuple_peer.u.sa.sa_family == AF_UNIX ? &c->inode : NULL);
 }
 
 static struct child *
@@ -732,7 +741,7 @@ child_new(struct pool_service *ps, const struct child_work *w)
 		return NULL;
 	c->service = ps;
 	c->version = spec_hold(ps->service);
-	c->pidfd = -1;
+	c->pidfd = c->kept = -1;
 	c->local = *w->local;
 	c->started_ns = loop_now(ps->pool->loop);
 	c->active = ps->active;
@@ -879,6 +888,8 @@ child_start(struct pool_service *ps, const struct child_work *w)
 		goto started;
 	}
 	build(c, job, w);
+	if (w->greeting != NULL)
+		send(w->socket[0], w->greeting, strlen(w->greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (c->version->what == SPEC_BUILTIN)
 		start_builtin(c, job, w, err, &res);
 	else
@@ -896,7 +907,9 @@ started:
 	who = client_of(c);
 	c->history = admission_charge(ps, &who);
 	pool_touch(ps);
-	if (w->arrival != NULL)
+	if (w->arrival != NULL && c->version->timeouts.linger_ns != 0)
+		c->kept = w->arrival->fd;
+	else if (w->arrival != NULL)
 		close(w->arrival->fd);
 	adopt(c, job, &res);
 	return CHILD_STARTED;

@@ -47,6 +47,8 @@ struct child {
 	int64_t started_ns, held_until_ns;
 	int64_t ended_ns;			/* of a leader whose group may live on */
 	struct addr peer, local;
+	struct addr tuple_peer, tuple_local;	/* as the kernel has them: a PROXY header may say others */
+	uint32_t header_length;			/* ... and its bytes are not the client's */
 	uid_t peer_uid;
 	struct peer *history;			/* held: its entry in the table of sources; NULL: none */
 	uint64_t cookie;			/* of its connection, for sock_diag(7) */
@@ -59,6 +61,7 @@ struct child {
 	} seen;					/* at the last look (judge.h) */
 	bool waits;				/* it accepts by itself: there is no peer (post.h) */
 	struct listener *post;			/* ... which socket it serves; NULL: one that is gone */
+	int kept;				/* its connection, with timeouts.linger; else -1 */
 	struct mux *mux;			/* of a tcpmux handler; NULL */
 	struct listener *heir;			/* whose pending connection gets its place */
 };
@@ -76,6 +79,9 @@ struct child_work {
 	const struct addr *local;
 	const int *socket;		/* its descriptors, `count` of them; a connection is closed here */
 	size_t count;
+	const struct addr *tuple_peer, *tuple_local; /* the connection's own addresses, where arrival has others; or NULL */
+	uint32_t header_length;		/* bytes that came before the first of the client's */
+	const char *greeting;		/* sent when a handler is as good as started; NULL none */
 };
 
 /*

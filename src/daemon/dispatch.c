@@ -14,6 +14,7 @@
 #include "farewell.h"
 #include "listener.h"
 #include "post.h"
+#include "proxied.h"
 
 #define BATCH 16			/* connections a turn: a few ms of work */
 #define PENDING_NS 10000000000LL	/* a connection waits that long for resources */
@@ -157,25 +158,89 @@ overflow(struct listener *l, enum admit_verdict v)
 	}
 }
 
+enum admit_verdict
+dispatch_serve(struct pool_service *ps, const struct child_work *w)
+{
+	struct admission_client who = { .peer = &w->arrival->peer, .uid = w->arrival->uid };
+	enum admit_verdict v = ADMIT_DRAINING;
+	char rule[ADMIT_RULE_MAX] = "";
+	struct admit_source_facts f;
+
+	if (ps->service != NULL && !ps->removed && ps->service->enabled) {
+		f = admission_facts(ps, &who);
+		v = admit_source(&f);
+		admit_source_rule(&f, rule, sizeof(rule));
+		if (v == ADMIT_OK)
+			v = pool_verdict(ps);
+	}
+	if (v == ADMIT_OK) {
+		pool_take_place(ps);
+		if (child_start(ps, w) == CHILD_STARTED)
+			return ADMIT_OK;
+		v = ADMIT_RESOURCES;
+		strlcpy(rule, strerror(errno), sizeof(rule));
+		pool_give_place(ps);
+	}
+	dispatch_note_refusal(ps, w->arrival, v, rule);
+	return v;
+}
+
+/* Its client is behind a proxy that says who: it has its place while the header is read. */
+static void
+hand_over(struct listener *l)
+{
+	struct pool_service *ps = l->service;
+	struct addr local;
+
+	find_local(l, l->pending.fd, &local);
+	pool_take_place(ps);
+	if (proxied_take(ps, &l->pending, &local)) {
+		settle(l);
+		return;
+	}
+	pool_give_place(ps);
+	keep_short(l, ENOMEM);
+}
+
+/* Its source says no: the rule, and the verdict. */
+static enum admit_verdict
+judge_source(struct listener *l, enum proxied_peer proxied, char *rule, size_t size)
+{
+	struct pool_service *ps = l->service;
+	struct admission_client who = { .peer = &l->pending.peer, .uid = l->pending.uid };
+	struct admit_source_facts f;
+	enum admit_verdict v;
+
+	rule[0] = '\0';
+	if (proxied == PROXIED_HEADER)
+		return ADMIT_OK;	/* who it is will be known when its header was read */
+	if (proxied == PROXIED_REFUSED) {
+		strlcpy(rule, "proxy_protocol.from", size);
+		return ADMIT_DENIED;
+	}
+	f = admission_facts(ps, &who);
+	v = admit_source(&f);
+	admit_source_rule(&f, rule, size);
+	return v;
+}
+
 /* A connection that is pending: its source first, then its service and the pool; nothing is charged before all agree. */
 static void
 consider(struct listener *l)
 {
 	struct pool_service *ps = l->service;
-	struct admission_client who = { .peer = &l->pending.peer, .uid = l->pending.uid };
-	struct admit_source_facts f = admission_facts(ps, &who);
-	enum admit_verdict v = admit_source(&f);
+	enum proxied_peer proxied = proxied_judge(ps->service, &l->pending);
 	char rule[ADMIT_RULE_MAX];
+	enum admit_verdict v = judge_source(l, proxied, rule, sizeof(rule));
 
-	if (v != ADMIT_OK) {
-		dispatch_refuse(l, v, admit_source_rule(&f, rule, sizeof(rule)));
-		return;
-	}
-	v = pool_verdict(ps);
-	if (v == ADMIT_OK)
-		start(l);
-	else
+	if (v != ADMIT_OK)
+		dispatch_refuse(l, v, rule);
+	else if ((v = pool_verdict(ps)) != ADMIT_OK)
 		overflow(l, v);
+	else if (proxied == PROXIED_HEADER)
+		hand_over(l);
+	else
+		start(l);
 }
 
 /* When it came, and who: true when it is still there. */

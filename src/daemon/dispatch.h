@@ -4,6 +4,7 @@
 #ifndef BERTH_DISPATCH_H
 #define BERTH_DISPATCH_H
 
+#include "child.h"
 #include "pool.h"
 
 /*
@@ -18,5 +19,11 @@ void dispatch_refuse(struct listener *l, enum admit_verdict reason, const char *
 /* Count and log the refusal of a connection that is nobody's pending one; its fd stays the caller's. */
 void dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum admit_verdict reason,
     const char *rule);
+
+/*
+ * A connection that is nobody's pending one, and has no place: judge it as any of its service, and start its handler.  What has no place at
+ * once is refused.  ADMIT_OK: its fd was taken over; else it was counted and logged, and stays the caller's.
+ */
+enum admit_verdict dispatch_serve(struct pool_service *ps, const struct child_work *w);
 
 #endif

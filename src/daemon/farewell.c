@@ -11,9 +11,11 @@
 
 #include "../sys/fd.h"
 
-#define LINGER_MAX 64
+#define LINGER_MAX 256
 #define LINGER_NS 500000000LL
 #define LINGER_BYTES 65536
+#define WAIT_BYTES ((size_t)1 << 40)	/* as much as comes in the time */
+#define STEP_BYTES (1 << 20)		/* of them a turn */
 
 struct lingering {
 	TAILQ_ENTRY(lingering) next;
@@ -78,7 +80,8 @@ static void
 more_came(void *arg, uint32_t events)
 {
 	struct lingering *x = arg;
-	ssize_t n = recv(x->fd, NULL, x->left, MSG_DONTWAIT | MSG_TRUNC);
+	size_t step = x->left < STEP_BYTES ? x->left : STEP_BYTES;
+	ssize_t n = recv(x->fd, NULL, step, MSG_DONTWAIT | MSG_TRUNC);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -90,24 +93,43 @@ more_came(void *arg, uint32_t events)
 	x->left -= (size_t)n;
 }
 
-void
-farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp)
+static void
+stay(struct farewell *g, int fd, size_t bytes, int64_t ns)
 {
-	struct lingering *x;
+	struct lingering *x = calloc(1, sizeof(*x));
 
-	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_WR);
-	if (!is_tcp || (x = calloc(1, sizeof(*x))) == NULL) {
+	if (x == NULL) {
 		close(fd);
 		return;
 	}
 	if (g->count == LINGER_MAX)
 		end(TAILQ_FIRST(&g->list));
-	*x = (struct lingering){ .farewell = g, .fd = fd, .left = LINGER_BYTES };
+	*x = (struct lingering){ .farewell = g, .fd = fd, .left = bytes };
 	TAILQ_INSERT_TAIL(&g->list, x, next);
 	g->count++;
-	loop_arm(g->loop, &x->timer, loop_now(g->loop) + LINGER_NS, leave_due, x);
+	loop_arm(g->loop, &x->timer, loop_now(g->loop) + ns, leave_due, x);
 	x->source = loop_add(g->loop, fd, EPOLLIN, more_came, x);
 	if (x->source == NULL)
 		end(x);
+}
+
+void
+farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp)
+{
+	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	if (is_tcp)
+		stay(g, fd, LINGER_BYTES, LINGER_NS);
+	else
+		close(fd);
+}
+
+void
+farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp)
+{
+	shutdown(fd, SHUT_WR);
+	if (is_tcp)
+		stay(g, fd, WAIT_BYTES, ns);
+	else
+		close(fd);
 }

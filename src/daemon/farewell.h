@@ -21,4 +21,10 @@ void farewell_free(struct farewell *g);		/* closes all; NULL is harmless */
  */
 void farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp);
 
+/*
+ * The handler of fd, which is taken over, has ended: shut down, take what its client still sends for up to ns, and close when the
+ * client has closed.
+ */
+void farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp);
+
 #endif

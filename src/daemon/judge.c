@@ -41,12 +41,14 @@ judge_tcp(struct child *c, struct victim_look *look, char *why, size_t size)
 	int64_t now = loop_now(p->loop);
 	struct sockdiag_tcp t;
 	int error = p->diag == NULL ? EOPNOTSUPP
-	    : sockdiag_tcp(p->diag, &c->local, &c->peer, c->device, c->cookie, &t);
+	    : sockdiag_tcp(p->diag, &c->tuple_local, &c->tuple_peer, c->device, c->cookie, &t);
 
 	if (error != 0) {
 		cannot_look(error, look, why, size);
 		return;
 	}
+	/* a PROXY header is not the client's */
+	t.received -= t.received < c->header_length ? t.received : c->header_length;
 	remember(c, &t, now);
 	c->inode = t.inode;
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,
@@ -83,7 +85,7 @@ judge_socket(struct child *c, struct victim_look *look, char *why, size_t size)
 	why[0] = '\0';
 	if (c->waits)
 		snprintf(why, size, "it accepts by itself (wait)");
-	else if (c->peer.u.sa.sa_family == AF_UNIX)
+	else if (c->tuple_peer.u.sa.sa_family == AF_UNIX)
 		judge_unix(c, look, why, size);
 	else
 		judge_tcp(c, look, why, size);
@@ -138,7 +140,7 @@ judge_handler(struct child *c, const struct judge_session *others, struct victim
 	out->waits = w == WAITING_FOR_CLIENT;
 	if (w == WAITING_UNKNOWN || w == WAITING_FORBIDDEN)
 		out->known = false;
-	if (c->peer.u.sa.sa_family != AF_UNIX)
+	if (c->tuple_peer.u.sa.sa_family != AF_UNIX)
 		return w;
 	if (c->seen.moved_ns == 0 || report->switches != c->seen.switches) {
 		c->seen.switches = report->switches;

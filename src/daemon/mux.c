@@ -12,7 +12,6 @@
 #include "../sys/fd.h"
 #include "../sys/log.h"
 #include "../sys/sockdiag.h"
-#include "admission.h"
 #include "dispatch.h"
 #include "farewell.h"
 
@@ -109,41 +108,23 @@ find_service(const struct mux *m, uint32_t number)
 	return NULL;
 }
 
-static void
-refuse(struct pool_service *ps, struct arrival *a, enum admit_verdict v, const char *rule)
-{
-	dispatch_note_refusal(ps, a, v, rule);
-	farewell_say(ps->pool->farewell, a->fd, NOT_SERVED, true);
-}
-
-/* As any connection of that service, but that it cannot wait. */
+/*
+ * As any connection of that service, but that it cannot wait.  The "+" goes out first, as the program may speak at once; where it is not
+ * served after all the connection ends.
+ */
 static void
 serve(struct pool_service *ps, const struct child *from, int fd)
 {
 	struct arrival a = { .fd = fd, .peer = from->peer, .uid = (uid_t)-1, .gid = (gid_t)-1,
 		.arrived_ns = loop_now(ps->pool->loop) };
-	struct child_work w = { .arrival = &a, .local = &from->local, .socket = &a.fd, .count = 1 };
-	struct admission_client who = { .peer = &a.peer, .uid = a.uid };
-	struct admit_source_facts f = admission_facts(ps, &who);
-	enum admit_verdict v = admit_source(&f);
-	char rule[ADMIT_RULE_MAX];
+	struct child_work w = { .arrival = &a, .local = &from->local, .socket = &a.fd, .count = 1,
+		.tuple_peer = &from->tuple_peer, .tuple_local = &from->tuple_local,
+		.greeting = SERVED };
 
 	ps->count.accepted++;
 	pool_touch(ps);
-	admit_source_rule(&f, rule, sizeof(rule));
-	if (v == ADMIT_OK)
-		v = ps->pool->draining ? ADMIT_DRAINING : pool_verdict(ps);
-	if (v != ADMIT_OK) {
-		refuse(ps, &a, v, rule);
-		return;
-	}
-	pool_take_place(ps);
-	send(fd, SERVED, strlen(SERVED), MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (child_start(ps, &w) == CHILD_STARTED)
-		return;
-	pool_give_place(ps);
-	dispatch_note_refusal(ps, &a, ADMIT_RESOURCES, strerror(errno));
-	sock_reset(fd, true);
+	if (dispatch_serve(ps, &w) != ADMIT_OK)
+		farewell_say(ps->pool->farewell, fd, NOT_SERVED, true);
 }
 
 static void

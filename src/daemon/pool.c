@@ -17,6 +17,7 @@
 #include "errpipe.h"
 #include "evict.h"
 #include "farewell.h"
+#include "proxied.h"
 
 #define SOURCES 32768		/* entries in the table: 2 MiB when all were used */
 #define LOAD_NS 1000000000LL	/* how long a sample of the load average is good */
@@ -47,13 +48,15 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	p->peers = peers_new(SOURCES, key);
 	p->evict = evict_new(p);
 	p->farewell = farewell_new(loop);
-	assert(p->peers != NULL && p->onlooker != NULL && p->evict != NULL && p->farewell != NULL);
+	p->proxied = proxied_new(p);
+	assert(p->proxied != NULL && p->peers != NULL && p->onlooker != NULL && p->evict != NULL && p->farewell != NULL);
 	TAILQ_INIT(&p->idle_pipes);
 }
 
 void
 pool_fini(struct pool *p)
 {
+	proxied_free(p->proxied);
 	evict_free(p->evict);
 	farewell_free(p->farewell);
 	onlooker_free(p->onlooker);

@@ -38,6 +38,7 @@ struct child;
 struct evict;
 struct farewell;
 struct onlooker;
+struct proxied;
 struct sockdiag;
 struct survey;
 struct pool_service;
@@ -121,6 +122,7 @@ struct pool_service {
 	uint32_t number;			/* in the table of sources: never used twice */
 	uint32_t active, peak;			/* places taken */
 	uint32_t pending;			/* connections accepted, without a handler yet */
+	uint32_t reading;			/* of the places: connections whose PROXY header is read */
 	uint32_t unused;			/* places reserved and not taken */
 	uint32_t credit;			/* connections left in this round */
 	uint32_t held;				/* spawns whose outcome is outstanding */
@@ -169,6 +171,7 @@ struct pool {
 	struct onlooker *onlooker;
 	struct evict *evict;
 	TAILQ_HEAD(, survey) surveys;		/* that are being made, or used */
+	struct proxied *proxied;
 	struct farewell *farewell;
 	struct ratelog open_rate;		/* connections judged without history */
 	uint64_t failed_open;			/* ... as of the last look */

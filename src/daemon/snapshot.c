@@ -99,7 +99,7 @@ snapshot_counters(const struct pool_service *ps)
 	const struct pool_counters *c = &ps->count;
 
 	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:{s:o,s:o,s:o}}", "accepted",
-	    (json_int_t)c->accepted, "pending", (json_int_t)ps->pending, "ended",
+	    (json_int_t)c->accepted, "pending", (json_int_t)(ps->pending + ps->reading), "ended",
 	    (json_int_t)c->ended, "failed", (json_int_t)c->failed, "evicted",
 	    (json_int_t)c->evicted, "peak", (json_int_t)ps->peak, "refused", snapshot_refused(c),
 	    "histograms", "queue_wait", snapshot_histogram(&c->queue_wait), "spawn",
@@ -118,8 +118,8 @@ snapshot_service(const struct pool_service *ps)
 			json_array_append_new(endpoints, snapshot_endpoint(l));
 	all = json_pack("{s:s,s:o,s:o,s:s,s:o,s:I,s:I,s:o,s:o,s:o}", "name", ps->name,
 	    "description", text(s != NULL ? s->description : NULL), "file", text(ps->file),
-	    "state", state_of(ps), "gate", text(gate_of(ps)), "active", (json_int_t)ps->active,
-	    "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "endpoints",
+	    "state", state_of(ps), "gate", text(gate_of(ps)), "active",
+	    (json_int_t)(ps->active - ps->reading), "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "endpoints",
 	    endpoints, "errors", strings(&ps->errors), "warnings", warnings);
 	json_object_update_new(all, snapshot_counters(ps));
 	return all;
@@ -160,7 +160,7 @@ snapshot_child(const struct survey_item *item)
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 	int64_t lived = loop_now(c->service->pool->loop) - c->started_ns;
 	const char *stage = stage_of(c);
-	bool seen = c->seen.moved_ns != 0, counted = seen && c->peer.u.sa.sa_family != AF_UNIX;
+	bool seen = c->seen.moved_ns != 0, counted = seen && c->tuple_peer.u.sa.sa_family != AF_UNIX;
 
 	return json_pack("{s:I,s:s,s:i,s:o,s:o,s:f,s:s,s:o,s:o,s:o,s:o}", "connection",
 	    (json_int_t)c->connection, "service", c->service->name, "pid", (int)c->pid, "peer",

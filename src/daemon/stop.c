@@ -5,6 +5,7 @@
 #include "child.h"
 #include "listener.h"
 #include "post.h"
+#include "proxied.h"
 
 static struct loop_timer grace;
 
@@ -45,6 +46,7 @@ grace_over(void *arg)
 	struct child *c, *next;
 
 	each_listener(p, listener_remove);
+	proxied_refuse_all(p->proxied);
 	TAILQ_FOREACH(ps, &p->services, next)
 		TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
 			child_end(c, CHILD_STOP);
@@ -97,6 +99,7 @@ stop_fini(struct pool *p)
 
 	loop_disarm(&grace);
 	each_listener(p, listener_remove);
+	proxied_refuse_all(p->proxied);
 	loop_disarm(&p->shortage_timer);
 	TAILQ_FOREACH_SAFE(ps, &p->services, next, next) {
 		struct child *c, *next_child;

@@ -111,7 +111,7 @@ look_at_handler(struct survey *s, struct survey_item *item)
 
 	if (c == NULL || !item->look.known || c->state != CHILD_RUNNING)
 		return;
-	if (s->kind == SURVEY_EVICTABLE && c->peer.u.sa.sa_family != AF_UNIX)
+	if (s->kind == SURVEY_EVICTABLE && c->tuple_peer.u.sa.sa_family != AF_UNIX)
 		return;
 	if (s->blind) {
 		item->look.known = false;

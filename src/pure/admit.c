@@ -18,6 +18,7 @@ static const char *const words[ADMIT_VERDICTS] = {
 	[ADMIT_THROTTLED] = "throttled",
 	[ADMIT_DRAINING] = "draining",
 	[ADMIT_RESOURCES] = "resources",
+	[ADMIT_BAD_HEADER] = "bad-header",
 	[ADMIT_GONE] = "gone",
 };
 

@@ -32,6 +32,7 @@ enum admit_verdict {
 	ADMIT_THROTTLED,	/* the service is at fault: see throttle.h */
 	ADMIT_DRAINING,		/* berthd is stopping */
 	ADMIT_RESOURCES,	/* no fd, memory or process to be had */
+	ADMIT_BAD_HEADER,	/* proxy_protocol: its PROXY header is bad, missing or late */
 	ADMIT_GONE,		/* reset by the client before a handler was started */
 	ADMIT_VERDICTS
 };

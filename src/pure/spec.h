@@ -125,7 +125,12 @@ struct service {
 		int64_t idle_ns, first_byte_ns; /* 0: none; always none with a unix endpoint */
 		int64_t lifetime_ns;	/* 0: none */
 		int64_t stop_ns;
+		int64_t linger_ns;	/* 0: none */
 	} timeouts;
+	struct {
+		struct access_list from; /* set: these send a header */
+		bool direct;		/* others are served as they are */
+	} proxy;
 	struct {
 		int64_t min_idle_ns;
 		int64_t keep_alive_ns;	/* 0: none */

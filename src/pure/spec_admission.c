@@ -427,5 +427,6 @@ spec_admission_free(struct service *s)
 	free(s->evict.goodbye);
 	free(s->access.allow.rule);
 	free(s->access.deny.rule);
+	free(s->proxy.from.rule);
 	free(s->penalties.exit_ns);
 }

@@ -91,6 +91,9 @@ static const struct spec_key timeouts_keys[] = {
 	    .flags = SPEC_NONE, .doc = "A handler is ended after this long." },
 	{ "stop", &spec_type_duration, SERVICE(timeouts.stop_ns), .fallback = "\"10s\"",
 	    .effect = NEW, .flags = SPEC_NONE, .doc = "From SIGTERM to SIGKILL." },
+	{ "linger", &spec_type_duration, SERVICE(timeouts.linger_ns), .effect = NEW,
+	    .flags = SPEC_NONE, .doc = "After the handler has ended, what its client still sends is taken "
+	    "for this long, so that no reset destroys the answer." },
 	{ .name = NULL }
 };
 
@@ -167,6 +170,18 @@ static const struct spec_key penalties_keys[] = {
 	{ "max", &spec_type_duration, SERVICE(penalties.max_ns), .min = 1000000,
 	    .fallback = "\"10min\"", LIVE,
 	    .doc = "No balance rises above this." },
+	{ .name = NULL }
+};
+
+static const struct spec_word others[] = {
+	{ "refuse", false }, { "direct", true }, { NULL, 0 }
+};
+
+static const struct spec_key proxy_keys[] = {
+	{ "from", &spec_type_access, SERVICE(proxy.from), LIVE,
+	    .doc = "These must begin with a PROXY header: addresses, prefixes, \"local\"." },
+	{ "others", &spec_type_others, SERVICE(proxy.direct), .words = others, LIVE,
+	    .doc = "What becomes of the others: \"refuse\" (as without the key) or \"direct\", served as they are." },
 	{ .name = NULL }
 };
 
@@ -251,6 +266,8 @@ const struct spec_key spec_keys_service[] = {
 	{ "limits", .inside = limits_keys, .doc = "How much at once." },
 	{ "evict", .inside = evict_keys, .doc = "Whose connection is taken when a place is needed." },
 	{ "access", .inside = access_keys, .doc = "Who may connect." },
+	{ "proxy_protocol", .inside = proxy_keys,
+	    .doc = "Whose connections begin with a PROXY header, version 1 or 2." },
 	{ "penalties", .inside = penalties_keys, .doc = "What bad ends cost their source." },
 	{ "socket", .inside = socket_keys, .doc = "Options of the listening sockets." },
 	{ "log", .inside = log_keys, .doc = "What is logged." },

@@ -98,6 +98,19 @@ read_builtin(struct spec_reader *r, const struct spec_key *k, const json_t *valu
 	read_word(r, k, value, into);
 }
 
+/* A word that stands for a bool. */
+static void
+read_others(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
+{
+	int word = 0;
+	struct spec_key as_word = *k;
+
+	as_word.offset = 0;
+	read_word(r, &as_word, value, &word);
+	*AT(into, k, bool) = word != 0;
+}
+
+const struct spec_type spec_type_others = { NULL, NULL, read_others };
 const struct spec_type spec_type_builtin = { NULL, NULL, read_builtin };
 const struct spec_type spec_type_word = { NULL, NULL, read_word };
 

@@ -46,7 +46,7 @@ finish_clients(struct spec_reader *r, struct service *s, const json_t *own, json
 		{ "limits", "rate_per_source" }, { "limits", "burst_per_source" },
 		{ "limits", "source_prefix" }, { "limits", "overflow" },
 		{ "timeouts", "idle" }, { "timeouts", "first_byte" },
-		{ NULL, "tcpmux" },
+		{ "timeouts", "linger" }, { NULL, "tcpmux" }, { NULL, "proxy_protocol" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -59,6 +59,8 @@ finish_clients(struct spec_reader *r, struct service *s, const json_t *own, json
 	free(s->penalties.exit_ns);
 	s->penalties.exit_ns = NULL;
 	s->tcpmux = false;
+	s->timeouts.linger_ns = 0;
+	s->proxy.from.set = false;
 	s->access.allow.set = s->access.deny.set = false;
 	s->access.allow.count = s->access.deny.count = 0;
 	spec_admission_wait(s);

@@ -69,12 +69,31 @@ finish_builtin(struct spec_reader *r, struct service *s, const json_t *own, json
 			spec_read_fail_at(r, NULL, "builtin", "tcpmux is served over tcp only");
 }
 
+/* A header comes before the first byte, from peers that are named. */
+static void
+finish_proxy(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
+{
+	const json_t *given = json_object_get(own, "proxy_protocol");
+
+	if (given == NULL && !s->proxy.from.set)
+		return;
+	if (!s->proxy.from.set)
+		spec_read_fail_at(r, "proxy_protocol", "from",
+		    "is missing: a header is believed only from proxies that are named");
+	if (s->tcpmux)
+		not_beside(r, "tcpmux", own, merged, "cannot stand beside proxy_protocol");
+	for (size_t i = 0; i < s->nlisten; i++)
+		if (endpoint_is_unix(s->listen[i].kind) && s->listen[i].kind != ENDPOINT_UNIX)
+			not_beside(r, "proxy_protocol", own, merged, "needs streams of bytes");
+}
+
 void
 spec_what_finish(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
 {
 	finish_kind(r, own);
 	if (s->what == SPEC_BUILTIN)
 		finish_builtin(r, s, own, merged);
+	finish_proxy(r, s, own, merged);
 	if (s->tcpmux && find_kind(s, ENDPOINT_TCP) == NULL)
 		not_beside(r, "tcpmux", own, merged, "needs a tcp endpoint");
 }

@@ -1,21 +1,15 @@
 #include "onlooker.h"
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "fd.h"
+#include "aide.h"
 #include "procs.h"
 
 #define IDLE_NS 1000000000LL
@@ -39,18 +33,10 @@ struct answer {
 };
 
 struct onlooker {
-	struct loop *loop;
-	int fd;				/* -1: there is no child */
-	pid_t pid;
+	struct aide aide;
 	uint64_t number;
 	bool keep;
 	struct loop_timer idle;
-};
-
-/* A child that was let go, until it can be reaped. */
-struct leaving {
-	int pidfd;
-	struct loop_source *source;
 };
 
 struct onlooker *
@@ -60,73 +46,34 @@ onlooker_new(struct loop *loop)
 
 	if (o == NULL)
 		return NULL;
-	o->loop = loop;
-	o->fd = -1;
+	aide_init(&o->aide, loop);
 	return o;
 }
 
 /* ---- the child ---- */
 
-static void __attribute__((noreturn))
-look_on(int fd, pid_t parent)
+static void
+look_on(int fd)
 {
 	struct question q;
 	struct answer a;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	prctl(PR_SET_NAME, "berthd-look", 0, 0, 0);
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
-	if (getppid() != parent || dup2(fd, 3) < 0)
-		_exit(1);
-	closefrom(4);
-	while (recv(3, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
+	while (recv(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
 		a = (struct answer){ .number = q.number };
 		a.waiting = waiting_look(q.leader, q.others, q.n, q.socket, q.any, &a.report);
-		if (send(3, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
+		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
 			break;
 	}
-	_exit(0);
 }
 
 /* ---- berthd ---- */
 
 static void
-left(void *arg, uint32_t events)
-{
-	struct leaving *x = arg;
-	siginfo_t si;
-
-	(void)events;
-	waitid(P_PIDFD, (id_t)x->pidfd, &si, WEXITED | WNOHANG);
-	loop_remove(x->source);
-	close(x->pidfd);
-	free(x);
-}
-
-/*
- * Let the child go: it ends at the end of file, or by the signal.  Where it cannot be watched it is reaped at once, or not at all: one
- * zombie, until berthd ends.
- */
-static void
 let_go(struct onlooker *o, bool by_force)
 {
-	struct leaving *x = calloc(1, sizeof(*x));
-	int pidfd;
-
 	loop_disarm(&o->idle);
-	fd_close(&o->fd);
-	if (by_force)
-		kill(o->pid, SIGKILL);
-	pidfd = fd_high((int)syscall(SYS_pidfd_open, o->pid, 0));
-	if (x != NULL && pidfd >= 0) {
-		*x = (struct leaving){ .pidfd = pidfd };
-		x->source = loop_add(o->loop, pidfd, EPOLLIN, left, x);
-		if (x->source != NULL)
-			return;
-	}
-	fd_close(&pidfd);
-	free(x);
-	waitpid(o->pid, NULL, WNOHANG);
+	aide_stop(&o->aide, by_force);
 }
 
 void
@@ -134,8 +81,7 @@ onlooker_free(struct onlooker *o)
 {
 	if (o == NULL)
 		return;
-	if (o->fd >= 0)
-		let_go(o, true);
+	let_go(o, true);
 	free(o);
 }
 
@@ -148,37 +94,19 @@ idle_due(void *arg)
 static bool
 begin(struct onlooker *o)
 {
-	pid_t parent = getpid();
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return false;
-	o->pid = fork();
-	if (o->pid == 0)
-		look_on(pair[1], parent);
-	close(pair[1]);
-	if (o->pid < 0) {
-		close(pair[0]);
-		return false;
-	}
-	o->fd = fd_high(pair[0]);
-	if (o->fd >= 0)
-		return true;
-	kill(o->pid, SIGKILL);
-	waitpid(o->pid, NULL, 0);
-	return false;
+	return aide_start(&o->aide, "berthd-look", false, look_on);
 }
 
 void
 onlooker_keep(struct onlooker *o, bool keep)
 {
 	o->keep = keep;
-	if (keep && o->fd < 0)
+	if (keep && o->aide.fd < 0)
 		begin(o);
 	if (keep)
 		loop_disarm(&o->idle);
-	else if (o->fd >= 0)
-		loop_arm(o->loop, &o->idle, loop_now(o->loop) + IDLE_NS, idle_due, o);
+	else if (o->aide.fd >= 0)
+		loop_arm(o->aide.loop, &o->idle, loop_now(o->aide.loop) + IDLE_NS, idle_due, o);
 }
 
 /* Has it not been given a processor?  Then it is not stuck. */
@@ -198,15 +126,15 @@ enum awaited { ANSWERED, LOST, STUCK };
 static enum awaited
 ask(struct onlooker *o, const struct question *q, struct answer *a)
 {
-	struct pollfd p = { .fd = o->fd, .events = POLLIN };
+	struct pollfd p = { .fd = o->aide.fd, .events = POLLIN };
 
-	if (send(o->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
+	if (send(o->aide.fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
 		return LOST;
 	for (int i = 0; i < ANSWER_TRIES; i++) {
 		if (poll(&p, 1, ANSWER_MS) > 0)
-			return recv(o->fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a) &&
+			return recv(o->aide.fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a) &&
 			    a->number == q->number ? ANSWERED : LOST;
-		if (!is_runnable(o->pid))
+		if (!is_runnable(o->aide.pid))
 			break;
 	}
 	return STUCK;
@@ -235,10 +163,10 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
 	if (n > 0)
 		memcpy(q.others, others, n * sizeof(*others));
 	for (int i = 0; i < 2; i++) {
-		if (o->fd < 0 && !begin(o))
+		if (o->aide.fd < 0 && !begin(o))
 			return cannot(r, "no process to look with");
 		if (!o->keep)
-			loop_arm(o->loop, &o->idle, loop_now(o->loop) + IDLE_NS, idle_due, o);
+			loop_arm(o->aide.loop, &o->idle, loop_now(o->aide.loop) + IDLE_NS, idle_due, o);
 		awaited = ask(o, &q, &a);
 		if (awaited == ANSWERED) {
 			*r = a.report;

@@ -247,21 +247,21 @@ free_port() {
 count_fds() { ls "/proc/${1:-$DPID}/fd" | wc -l; }
 zombies() { local p; for p in $(children_of "$DPID"); do [[ $(proc_state "$p") != Z ]] || echo "$p"; done; }
 no_zombies() { [[ -z $(zombies) ]]; }
-# without the one that looks at handlers for berthd
+# without the aides of berthd
 children_of() {
 	local p
 	for p in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
-		[[ $(cat "/proc/$p/comm" 2>/dev/null) == berthd-look ]] || echo "$p"
+		[[ $(cat "/proc/$p/comm" 2>/dev/null) == berthd-* ]] || echo "$p"
 	done
 }
 no_children() { [[ -z $(children_of "$DPID" | tr -d ' ') ]]; }
 
-# fds beside the sockets that it listens on, the one to the process that looks for it, and the pipes that it keeps for its next handlers
+# fds beside the sockets that it listens on, those to its aides, and the pipes that it keeps for its next handlers
 PIPES_KEPT=64
 pipes() { find "/proc/$DPID/fd" -lname 'pipe:*' 2>/dev/null | wc -l; }
 own_fds() {
 	local all listening looking
-	looking=$(pgrep -c -P "$DPID" -x berthd-look) || :
+	looking=$(pgrep -c -P "$DPID" "^berthd-") || :
 	listening=$(services '[.[].endpoints[]? | select(.state == "listening")] | length')
 	# one look: under load the next one sees others
 	all=$(ls -l "/proc/$DPID/fd")

@@ -1,0 +1,328 @@
+#include "proxied.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../builtin/header.h"
+#include "../sys/aide.h"
+#include "../sys/fd.h"
+#include "../sys/log.h"
+#include "admission.h"
+#include "child.h"
+#include "dispatch.h"
+
+#define DEADLINE_NS (HEADER_NS + 500000000LL)	/* should the aide not say it */
+#define AGAIN_NS 100000000LL			/* before the next aide, when one has died */
+#define BUCKETS 256
+
+struct reading {
+	TAILQ_ENTRY(reading) next;	/* of all, in the order of their arrival */
+	TAILQ_ENTRY(reading) next_unsent;
+	LIST_ENTRY(reading) next_bucket;
+	struct proxied *proxied;
+	struct pool_service *service;	/* lives: the connection has a place in it */
+	uint64_t number;
+	struct arrival arrival;
+	struct addr local;
+	bool unsent;
+	struct loop_timer deadline;
+};
+
+struct proxied {
+	struct pool *pool;
+	struct aide aide;
+	struct loop_source *source;
+	bool keep;
+	uint64_t next_number;
+	TAILQ_HEAD(reading_list, reading) list;
+	TAILQ_HEAD(, reading) unsent;
+	LIST_HEAD(, reading) bucket[BUCKETS];
+	struct loop_timer again;
+};
+
+static void begin(struct proxied *x);
+
+struct proxied *
+proxied_new(struct pool *p)
+{
+	struct proxied *x = calloc(1, sizeof(*x));
+
+	if (x == NULL)
+		return NULL;
+	x->pool = p;
+	aide_init(&x->aide, p->loop);
+	TAILQ_INIT(&x->list);
+	TAILQ_INIT(&x->unsent);
+	return x;
+}
+
+/* ---- readings ---- */
+
+/* It is no longer read: its place is given back, its fd is the caller's. */
+static struct reading
+settle(struct reading *r)
+{
+	struct reading copy = *r;
+	struct proxied *x = r->proxied;
+
+	TAILQ_REMOVE(&x->list, r, next);
+	LIST_REMOVE(r, next_bucket);
+	if (r->unsent)
+		TAILQ_REMOVE(&x->unsent, r, next_unsent);
+	loop_disarm(&r->deadline);
+	r->service->reading--;
+	pool_give_place(r->service);
+	free(r);
+	return copy;
+}
+
+static void
+refuse(struct reading *r, enum admit_verdict v, const char *rule)
+{
+	struct reading copy = settle(r);
+
+	dispatch_note_refusal(copy.service, &copy.arrival, v, rule);
+	sock_reset(copy.arrival.fd, copy.arrival.peer.u.sa.sa_family != AF_UNIX);
+}
+
+/* ---- what the header says ---- */
+
+static bool
+is_internet(const struct addr *a)
+{
+	return (a->u.sa.sa_family == AF_INET && a->len == sizeof(a->u.in)) ||
+	    (a->u.sa.sa_family == AF_INET6 && a->len == sizeof(a->u.in6));
+}
+
+/* Take the header off, unread; false: it is not there. */
+static bool
+discard(int fd, uint32_t length)
+{
+	return length == 0 ||
+	    recv(fd, NULL, length, MSG_DONTWAIT | MSG_TRUNC) == (ssize_t)length;
+}
+
+/* Judge it as what it is, with the place that it had; nothing is charged before. */
+static void
+serve(struct reading *r, const struct header_answer *a)
+{
+	struct reading copy = settle(r);
+	struct pool_service *ps = copy.service;
+	struct addr peer = copy.arrival.peer, local = copy.local;
+	struct child_work w = { .arrival = &copy.arrival, .local = &copy.local,
+		.socket = &copy.arrival.fd, .count = 1, .tuple_peer = &peer, .tuple_local = &local,
+		.header_length = a->length };
+	bool tcp = peer.u.sa.sa_family != AF_UNIX;
+
+	if (!a->local) {
+		copy.arrival.peer = a->source;
+		copy.arrival.uid = (uid_t)-1;
+		copy.local = a->destination;
+	}
+	if (dispatch_serve(ps, &w) != ADMIT_OK)
+		sock_reset(copy.arrival.fd, tcp);
+}
+
+static void
+take_answer(struct reading *r, const struct header_answer *a)
+{
+	bool good = a->outcome == HEADER_DONE && a->length <= HEADER_MAX &&
+	    (a->local || (is_internet(&a->source) && is_internet(&a->destination)));
+
+	if (a->outcome == HEADER_LATE)
+		refuse(r, ADMIT_BAD_HEADER, "no PROXY header in 5s");
+	else if (a->outcome == HEADER_ENDED)
+		refuse(r, ADMIT_BAD_HEADER, "it ended before its PROXY header");
+	else if (!good || !discard(r->arrival.fd, a->length))
+		refuse(r, ADMIT_BAD_HEADER, "no valid PROXY header");
+	else
+		serve(r, a);
+}
+
+static struct reading *
+find(struct proxied *x, uint64_t number)
+{
+	struct reading *r;
+
+	LIST_FOREACH(r, &x->bucket[number % BUCKETS], next_bucket)
+		if (r->number == number)
+			return r;
+	return NULL;
+}
+
+static void
+deadline_due(void *arg)
+{
+	refuse(arg, ADMIT_BAD_HEADER, "no PROXY header in 5s");
+}
+
+/* ---- the aide ---- */
+
+/* false: the aide takes nothing now. */
+static bool
+send_order(struct proxied *x, struct reading *r)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct header_order order = { .number = r->number,
+		.take = r->arrival.peer.u.sa.sa_family == AF_UNIX };
+	struct iovec iov = { .iov_base = &order, .iov_len = sizeof(order) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &r->arrival.fd, sizeof(int));
+	return sendmsg(x->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(order);
+}
+
+static void
+send_all(struct proxied *x)
+{
+	struct reading *r;
+
+	while (x->source != NULL && (r = TAILQ_FIRST(&x->unsent)) != NULL && send_order(x, r)) {
+		TAILQ_REMOVE(&x->unsent, r, next_unsent);
+		r->unsent = false;
+	}
+	if (x->source != NULL)
+		loop_watch(x->source, TAILQ_EMPTY(&x->unsent) ? EPOLLIN : EPOLLIN | EPOLLOUT);
+}
+
+static void
+again_due(void *arg)
+{
+	begin(arg);
+}
+
+/* It has ended: what it was given is given to the next. */
+static void
+lost(struct proxied *x)
+{
+	struct reading *r;
+
+	loop_remove(x->source);
+	x->source = NULL;
+	aide_stop(&x->aide, true);
+	TAILQ_FOREACH(r, &x->list, next) {
+		if (r->unsent)
+			continue;
+		r->unsent = true;
+		TAILQ_INSERT_TAIL(&x->unsent, r, next_unsent);
+	}
+	if (x->keep || !TAILQ_EMPTY(&x->list))
+		loop_arm(x->pool->loop, &x->again, loop_now(x->pool->loop) + AGAIN_NS, again_due, x);
+}
+
+static void
+aide_ready(void *arg, uint32_t events)
+{
+	struct proxied *x = arg;
+	struct header_answer a;
+	struct reading *r;
+	ssize_t n;
+
+	(void)events;
+	for (int i = 0; i < 16; i++) {
+		n = recv(x->aide.fd, &a, sizeof(a), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n != (ssize_t)sizeof(a)) {
+			lost(x);
+			return;
+		}
+		if ((r = find(x, a.number)) != NULL && !r->unsent)
+			take_answer(r, &a);
+	}
+	send_all(x);
+}
+
+static void
+begin(struct proxied *x)
+{
+	if (x->source != NULL)
+		return;
+	loop_disarm(&x->again);
+	if (aide_start(&x->aide, "berthd-proxy", true, header_run))
+		x->source = loop_add(x->pool->loop, x->aide.fd, EPOLLIN, aide_ready, x);
+	if (x->source == NULL) {
+		lost(x);
+		return;
+	}
+	send_all(x);
+}
+
+void
+proxied_keep(struct proxied *x, bool keep)
+{
+	x->keep = keep;
+	if (keep) {
+		begin(x);
+	} else if (TAILQ_EMPTY(&x->list)) {
+		loop_disarm(&x->again);
+		loop_remove(x->source);
+		x->source = NULL;
+		aide_stop(&x->aide, false);
+	}
+}
+
+void
+proxied_refuse_all(struct proxied *x)
+{
+	while (!TAILQ_EMPTY(&x->list))
+		refuse(TAILQ_FIRST(&x->list), ADMIT_DRAINING, NULL);
+}
+
+void
+proxied_free(struct proxied *x)
+{
+	if (x == NULL)
+		return;
+	proxied_refuse_all(x);
+	proxied_keep(x, false);
+	free(x);
+}
+
+/* ---- from dispatch ---- */
+
+enum proxied_peer
+proxied_judge(const struct service *s, const struct arrival *a)
+{
+	struct access from = { .allow = s->proxy.from };
+
+	if (!s->proxy.from.set)
+		return PROXIED_DIRECT;
+	if (access_passes(&from, &a->peer, a->uid, NULL, 0))
+		return PROXIED_HEADER;
+	return s->proxy.direct ? PROXIED_DIRECT : PROXIED_REFUSED;
+}
+
+bool
+proxied_take(struct pool_service *ps, const struct arrival *a, const struct addr *local)
+{
+	struct proxied *x = ps->pool->proxied;
+	struct loop *loop = x->pool->loop;
+	struct reading *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return false;
+	*r = (struct reading){ .proxied = x, .service = ps, .number = ++x->next_number,
+		.arrival = *a, .local = *local, .unsent = true };
+	TAILQ_INSERT_TAIL(&x->list, r, next);
+	TAILQ_INSERT_TAIL(&x->unsent, r, next_unsent);
+	LIST_INSERT_HEAD(&x->bucket[r->number % BUCKETS], r, next_bucket);
+	loop_arm(loop, &r->deadline, loop_now(loop) + DEADLINE_NS, deadline_due, r);
+	ps->reading++;
+	begin(x);
+	send_all(x);
+	return true;
+}

@@ -1,0 +1,31 @@
+/*
+ * aide - a forked process of berthd's own that does what berthd must not, and a socket to it
+ *
+ * A copy of berthd without its descriptors, that ends with it.  It speaks over a SOCK_SEQPACKET socket and runs until that is
+ * closed.  Reaped by the loop.
+ */
+#ifndef BERTH_AIDE_H
+#define BERTH_AIDE_H
+
+#include "loop.h"
+
+#include <sys/types.h>
+
+struct aide {
+	struct loop *loop;
+	int fd;			/* -1: there is none */
+	pid_t pid;
+};
+
+void aide_init(struct aide *a, struct loop *loop);
+
+/*
+ * Start it.  name: as ps(1) shows it.  drop: without privileges, as user and group 65534 if berthd is root.  run: gets its end as fd 3,
+ * beside 0 to 2; when it returns the process ends.  false and errno.
+ */
+bool aide_start(struct aide *a, const char *name, bool drop, void (*run)(int fd));
+
+/* Let it go: by the end of file, or by force.  Harmless when there is none. */
+void aide_stop(struct aide *a, bool by_force);
+
+#endif
