@@ -21,6 +21,7 @@
 #include "../sys/procs.h"
 #include "../sys/sockdiag.h"
 #include "admission.h"
+#include "carry.h"
 #include "evict.h"
 #include "farewell.h"
 #include "judge.h"
@@ -223,6 +224,7 @@ child_free(struct child *c)
 	evict_gone(c);
 	post_ended(c);
 	mux_close(c->mux);
+	carry_close(c->carry);
 	if (c->kept >= 0)
 		farewell_wait(ps->pool->farewell, c->kept, c->version->timeouts.linger_ns,
 		    c->tuple_peer.u.sa.sa_family != AF_UNIX);
@@ -758,6 +760,7 @@ child_undo(struct child *c, struct spawn_job *job)
 	int saved = errno;
 
 	mux_close(c->mux);
+	carry_close(c->carry);
 	errpipe_discard(c->err);
 	fd_close(&c->pidfd);
 	TAILQ_REMOVE(&ps->children, c, next);
@@ -781,6 +784,10 @@ build(struct child *c, struct spawn_job *job, const struct child_work *w)
 		lc.peer_pid = w->arrival->pid;
 	} else {
 		lc.datagram = endpoint_is_datagram(w->post->key.kind);
+	}
+	if (c->carry != NULL) {
+		lc.program = carry_program();
+		lc.arguments = carry_arguments(c->carry);
 	}
 	launch_build(spawn_launch(job), &c->service->pool->daemon, c->version, &lc);
 }
@@ -873,7 +880,7 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	int64_t begun = loop_clock();
 	struct admission_client who;
 	struct spawn_result res;
-	int err = -1;
+	int err = -1, status = -1;
 
 	if (c == NULL || job == NULL) {
 		errno = ENOMEM;
@@ -887,15 +894,21 @@ child_start(struct pool_service *ps, const struct child_work *w)
 			.error = errno, .pidfd = -1 };
 		goto started;
 	}
+	if (c->version->what == SPEC_RELAY && (c->carry = carry_open(c, &status)) == NULL) {
+		res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
+			.error = errno, .pidfd = -1 };
+		goto started;
+	}
 	build(c, job, w);
 	if (w->greeting != NULL)
 		send(w->socket[0], w->greeting, strlen(w->greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (c->version->what == SPEC_BUILTIN)
 		start_builtin(c, job, w, err, &res);
 	else
-		spawn_start(p->spawner, job, w->socket, w->count, err,
+		spawn_start(p->spawner, job, w->socket, w->count, status, err,
 		    ps->held > 0 ? 0 : WAIT_NS, &res);
 	fd_close(&err);
+	fd_close(&status);
 started:
 	if (lacks_resources(&res)) {
 		errno = res.error;

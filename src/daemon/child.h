@@ -62,6 +62,7 @@ struct child {
 	bool waits;				/* it accepts by itself: there is no peer (post.h) */
 	struct listener *post;			/* ... which socket it serves; NULL: one that is gone */
 	int kept;				/* its connection, with timeouts.linger; else -1 */
+	struct carry *carry;			/* of a relayed connection; NULL */
 	struct mux *mux;			/* of a tcpmux handler; NULL */
 	struct listener *heir;			/* whose pending connection gets its place */
 };

@@ -13,6 +13,7 @@
 #include "../sys/machine.h"
 #include "../sys/onlooker.h"
 #include "../sys/sockdiag.h"
+#include "carry.h"
 #include "child.h"
 #include "errpipe.h"
 #include "evict.h"
@@ -195,6 +196,7 @@ pool_reap_service(struct pool_service *ps)
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->rate_timer);
+	carry_free_targets(ps->targets);
 	spec_release(ps->service);
 	diag_list_free(&ps->errors);
 	diag_list_free(&ps->warnings);
@@ -471,6 +473,8 @@ pool_fit(struct pool_service *ps, const struct service *before)
 
 	recount_reserve(ps);
 	pool_touch(ps);
+	if (s != before || ps->targets == NULL)
+		carry_fit(ps);
 	if (s == NULL)
 		return;
 	if (s->limits.rate.count != 0)

@@ -37,6 +37,7 @@
 struct child;
 struct evict;
 struct farewell;
+struct carry_targets;
 struct onlooker;
 struct proxied;
 struct sockdiag;
@@ -127,6 +128,7 @@ struct pool_service {
 	uint32_t credit;			/* connections left in this round */
 	uint32_t held;				/* spawns whose outcome is outstanding */
 	enum { POOL_OUT, POOL_READY, POOL_BLOCKED } queue;
+	struct carry_targets *targets;		/* with relay (carry.h) */
 	bool heir;				/* a place was made for it */
 	int64_t unseen_until_ns;		/* its handlers are not looked at before (judge.c) */
 	size_t weighed;				/* while a victim is chosen: its place among the services */

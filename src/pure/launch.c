@@ -221,14 +221,14 @@ build_environment(struct launch *l, const struct launch_daemon *d, const struct 
 }
 
 static void
-build_argv(struct launch *l, const struct service *s)
+build_argv(struct launch *l, const struct service *s, const struct launch_connection *c)
 {
 	size_t n = 0;
 
 	free(l->argv_own);
 	l->argv_own = NULL;
-	l->path = NULL;
-	l->argv = NULL;
+	l->path = c->program;
+	l->argv = c->arguments;
 	if (s->exec == NULL)
 		return;
 	l->path = s->exec[0];
@@ -263,7 +263,7 @@ void
 launch_build(struct launch *l, const struct launch_daemon *d, const struct service *s,
     const struct launch_connection *c)
 {
-	build_argv(l, s);
+	build_argv(l, s, c);
 	build_environment(l, d, s, c);
 	build_rlimits(l, d, s);
 	l->stderr_is_socket = s->stderr_to == SPEC_STDERR_SOCKET;

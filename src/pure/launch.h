@@ -36,6 +36,8 @@ struct launch_connection {
 	uint32_t active, limit;		/* this one included; limit 0: none */
 	const struct addr *peer, *local; /* peer NULL: a handler that accepts by itself */
 	bool datagram;
+	const char *program;		/* relay: berthd's own helper, */
+	char *const *arguments;		/* ... with these, NULL-terminated; else NULL */
 	size_t sockets;			/* how many it gets as LISTEN_FDS; else 1 */
 	uid_t peer_uid;			/* unix: SO_PEERCRED; peer_pid 0: not known */
 	gid_t peer_gid;

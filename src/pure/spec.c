@@ -72,6 +72,7 @@ spec_release(struct service *s)
 	free(s->description);
 	free(s->listen);
 	spec_type_free_list(s->exec);
+	spec_type_free_list(s->relay.to);
 	free(s->argv0);
 	spec_type_free_list(s->process.environment);
 	spec_type_free_list(s->process.pass_environment);

@@ -26,13 +26,15 @@
 #include "diag.h"
 #include "endpoint.h"
 #include "lookup.h"
+#include "relay.h"
 #include "small.h"
+#include "targets.h"
 #include "victim.h"
 
 #define SPEC_FILE_MAX 65536	/* bytes; a longer file is refused */
 
 /* What serves a connection. */
-enum spec_what { SPEC_EXEC, SPEC_BUILTIN };
+enum spec_what { SPEC_EXEC, SPEC_BUILTIN, SPEC_RELAY };
 
 /* Which descriptors a handler gets its socket as. */
 enum spec_socket_as { SPEC_STDIO, SPEC_LISTEN_FDS };
@@ -87,6 +89,13 @@ struct service {
 	enum spec_what what;
 	char **exec;		/* EXEC: owned, NULL-terminated; exec[0] is an absolute path */
 	enum builtin builtin;	/* BUILTIN */
+	struct {
+		char **to;		/* owned, NULL-terminated: "tcp:10.0.0.2:80", "unix:/run/x" */
+		size_t count;
+		enum targets_balance balance;
+		int64_t connect_timeout_ns;
+		enum relay_proxy send_proxy;
+	} relay;		/* RELAY */
 	bool tcpmux;		/* may be reached through a tcpmux service */
 	char *argv0;		/* owned; NULL: exec[0] */
 	bool wait;		/* handlers get the listening socket; always so with datagrams */

@@ -185,6 +185,27 @@ static const struct spec_key proxy_keys[] = {
 	{ .name = NULL }
 };
 
+static const struct spec_word balances[] = {
+	{ "round_robin", TARGETS_ROUND_ROBIN }, { "least_connections", TARGETS_LEAST_CONNECTIONS },
+	{ NULL, 0 }
+};
+
+static const struct spec_word send_proxies[] = {
+	{ "v1", RELAY_PROXY_V1 }, { "v2", RELAY_PROXY_V2 }, { NULL, 0 }
+};
+
+static const struct spec_key relay_keys[] = {
+	{ "to", &spec_type_targets, SERVICE(relay.to), .effect = NEW,
+	    .doc = "Targets: \"tcp:ADDRESS:PORT\" or \"unix:/PATH\"." },
+	{ "balance", &spec_type_word, SERVICE(relay.balance), .words = balances, .effect = NEW,
+	    .doc = "Which of them; round_robin when not given." },
+	{ "connect_timeout", &spec_type_duration, SERVICE(relay.connect_timeout_ns), .min = 1000000,
+	    .effect = NEW, .doc = "How long one may take to answer; 5s when not given." },
+	{ "send_proxy", &spec_type_word, SERVICE(relay.send_proxy), .words = send_proxies,
+	    .effect = NEW, .doc = "Tell the target who the client is: PROXY protocol." },
+	{ .name = NULL }
+};
+
 static const struct spec_key socket_keys[] = {
 	{ "backlog", &spec_type_int, SERVICE(socket.backlog), .min = 1, .max = 1000000,
 	    .fallback = "4096", .effect = SPEC_EFFECT_LISTENER,
@@ -242,6 +263,8 @@ const struct spec_key spec_keys_service[] = {
 	    .doc = "The program, by its absolute path, and its arguments." },
 	{ "builtin", &spec_type_builtin, SERVICE(builtin), .words = builtins, .flags = SPEC_OWN,
 	    .effect = NEW, .doc = "Instead of a program: a small service that berthd has itself." },
+	{ "relay", .inside = relay_keys, .flags = SPEC_OWN,
+	    .doc = "Instead of a program: another server that connections are carried to." },
 	{ "tcpmux", &spec_type_bool, SERVICE(tcpmux), .fallback = "false", LIVE,
 	    .doc = "May be reached through a tcpmux service, by its name." },
 	{ "argv0", &spec_type_filled_text, SERVICE(argv0), .flags = SPEC_OWN, .effect = NEW,

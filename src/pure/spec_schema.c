@@ -137,7 +137,7 @@ spec_schema_service(void)
 	json_t *schema = document(spec_keys_service, "berth service file");
 
 	json_object_set_new(schema, "oneOf",
-	    from_text("[{\"required\":[\"exec\"]},{\"required\":[\"builtin\"]}]"));
+	    from_text("[{\"required\":[\"exec\"]},{\"required\":[\"builtin\"]},{\"required\":[\"relay\"]}]"));
 	return schema;
 }
 

@@ -78,7 +78,7 @@ extern const struct spec_word spec_keys_levels[];
 /* ---- spec_type.c ---- */
 
 extern const struct spec_type spec_type_text, spec_type_filled_text, spec_type_path,
-    spec_type_bool, spec_type_builtin, spec_type_others, spec_type_int, spec_type_count, spec_type_word, spec_type_duration,
+    spec_type_bool, spec_type_builtin, spec_type_others, spec_type_targets, spec_type_int, spec_type_count, spec_type_word, spec_type_duration,
     spec_type_size, spec_type_mode, spec_type_device, spec_type_user, spec_type_group, spec_type_groups,
     spec_type_listen, spec_type_exec, spec_type_paths, spec_type_environment,
     spec_type_pass_environment, spec_type_rlimits, spec_type_oom_score_adj,

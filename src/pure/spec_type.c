@@ -375,6 +375,40 @@ read_exec(struct spec_reader *r, const struct spec_key *k, const json_t *value, 
 		*AT(into, k, char **) = read_list(r, value, check_exec);
 }
 
+static const char *
+check_target(size_t i, const char *text)
+{
+	struct relay_target t;
+	char arg[256];
+
+	(void)i;
+	if (snprintf(arg, sizeof(arg), "0=%s", text) < (int)sizeof(arg) &&
+	    relay_target_parse(arg, &t))
+		return NULL;
+	return "a target such as \"tcp:10.0.0.2:80\", \"tcp:[2001:db8::1]:80\" or \"unix:/run/x\" (berth "
+	    "asks no DNS)";
+}
+
+static void
+read_targets(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
+{
+	struct service *s = into;
+
+	s->what = SPEC_RELAY;
+	if (json_array_size(value) == 0 || json_array_size(value) > TARGETS_MAX) {
+		spec_read_mismatch_key(r, k, value);
+		return;
+	}
+	s->relay.to = read_list(r, value, check_target);
+	s->relay.count = json_array_size(value);
+}
+
+const struct spec_type spec_type_targets = {
+	"an array of 1 to 64 targets such as \"tcp:10.0.0.2:80\"",
+	"{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":{\"type\":\"string\","
+	"\"pattern\":\"^(tcp:.+:[0-9]+|unix:/.+)$\"}}", read_targets
+};
+
 static void
 read_paths(struct spec_reader *r, const struct spec_key *k, const json_t *value, void *into)
 {

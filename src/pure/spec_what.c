@@ -1,7 +1,9 @@
 /* spec_what - what serves a connection: a program, or what stands in its place */
 #include "spec_table.h"
 
-static const char *const kinds[] = { "exec", "builtin", NULL };
+#define CONNECT_TIMEOUT_NS 5000000000LL
+
+static const char *const kinds[] = { "exec", "builtin", "relay", NULL };
 
 /* Exactly one. */
 static void
@@ -18,7 +20,7 @@ finish_kind(struct spec_reader *r, const json_t *own)
 		first = kinds[i];
 	}
 	if (first == NULL)
-		diag_list_add(r->errs, "%s: exec: is missing: which program serves a connection? (or \"builtin\")",
+		diag_list_add(r->errs, "%s: exec: is missing: which program serves a connection? (or \"builtin\", or \"relay\")",
 		    r->file);
 }
 
@@ -69,6 +71,33 @@ finish_builtin(struct spec_reader *r, struct service *s, const json_t *own, json
 			spec_read_fail_at(r, NULL, "builtin", "tcpmux is served over tcp only");
 }
 
+static void
+finish_relay(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
+{
+	if (s->relay.to == NULL)
+		spec_read_fail_at(r, "relay", "to", "is missing: where are connections carried to?");
+	if (s->relay.connect_timeout_ns == 0)
+		s->relay.connect_timeout_ns = CONNECT_TIMEOUT_NS;
+	not_beside(r, "argv0", own, merged, "there is no program of yours that could see it");
+	not_beside(r, "evict", own, merged,
+	    "cannot apply to relay: a relayed connection is never seen to be idle");
+	if (s->wait)
+		spec_read_fail_at(r, NULL, "wait", "cannot stand beside relay: berthd accepts");
+	if (s->stderr_to == SPEC_STDERR_SOCKET)
+		spec_read_fail_at(r, NULL, "stderr", "cannot be \"socket\" beside relay");
+	if (s->socket_as == SPEC_LISTEN_FDS)
+		spec_read_fail_at(r, NULL, "socket_as", "cannot be \"listen_fds\" beside relay");
+	spec_read_not_here(r, "timeouts", "linger", own, merged,
+	    "cannot apply to relay, which closes as its target does");
+	s->timeouts.linger_ns = 0;
+	if (find_kind(s, ENDPOINT_UNIX_SEQPACKET) != NULL)
+		spec_read_fail_at(r, NULL, "relay", "carries streams of bytes, not unix-seqpacket");
+	for (size_t i = 0; i < s->limits.noverflow; i++)
+		if (s->limits.overflow[i].kind == SPEC_STEP_EVICT)
+			spec_read_fail_at(r, "limits", "overflow",
+			    "cannot be \"evict\" beside relay: a relayed connection is never seen to be idle");
+}
+
 /* A header comes before the first byte, from peers that are named. */
 static void
 finish_proxy(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
@@ -91,6 +120,8 @@ void
 spec_what_finish(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
 {
 	finish_kind(r, own);
+	if (s->what == SPEC_RELAY || json_object_get(own, "relay") != NULL)
+		finish_relay(r, s, own, merged);
 	if (s->what == SPEC_BUILTIN)
 		finish_builtin(r, s, own, merged);
 	finish_proxy(r, s, own, merged);

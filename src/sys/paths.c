@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* $NAME/rest, or $HOME/fallback/rest; NULL when neither is known or it does not fit. */
@@ -64,4 +65,27 @@ paths_control(void)
 	if (geteuid() == 0)
 		return "/run/berth/control";
 	return user_path(buf, sizeof(buf), "XDG_RUNTIME_DIR", NULL, "berth/control");
+}
+
+const char *
+paths_helper(const char *name)
+{
+	static const char *const places[] = { "libexec", "../libexec/berth" };
+	static char buf[PATH_MAX];
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	if ((slash = strrchr(self, '/')) == NULL)
+		return NULL;
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		n = snprintf(buf, sizeof(buf), "%s/%s/%s", self, places[i], name);
+		if (n > 0 && (size_t)n < sizeof(buf) && access(buf, X_OK) == 0)
+			return buf;
+	}
+	return NULL;
 }

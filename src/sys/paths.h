@@ -13,4 +13,10 @@ char **paths_services(void);
 /* Control socket; NULL when berthd is not root and XDG_RUNTIME_DIR is not set.  Static storage. */
 const char *paths_control(void);
 
+/*
+ * A program of berth's own: beside the running one, in libexec/ (as it is built), or in ../libexec/berth/ (as it is installed).
+ * Static storage; NULL: it is in neither place.
+ */
+const char *paths_helper(const char *name);
+
 #endif

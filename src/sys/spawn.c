@@ -44,6 +44,7 @@ struct spawn_job {
 	bool shared_table;
 	int *sockets;			/* owned; where there is more than one */
 	size_t nsockets;
+	int extra;
 	/* written by the child and the kernel: */
 	volatile uint32_t alive;	/* CLONE_CHILD_CLEARTID word: 0 after execve or exit */
 	volatile uint32_t unshared;	/* the child no longer uses berthd's fd table */
@@ -158,6 +159,8 @@ child_descriptors(struct spawn_job *job)
 	}
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 0, 0));
 	STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, FD_SLOT_SOCKET, 1, 0));
+	if (job->extra >= 0)
+		STEP(job, SPAWN_STEP_STDIO, CALL(SYS_dup3, job->extra, 3, 0));
 	/* the slots, and whatever a copied table holds, are closed by execve: all are CLOEXEC */
 }
 
@@ -324,7 +327,7 @@ clone_child(struct spawner *sp, struct spawn_job *job, int *pidfd)
 	pid_t pid;
 
 	job->alive = 1;
-	job->shared_table = sp->shared_table && job->nsockets <= 1;
+	job->shared_table = sp->shared_table && job->nsockets <= 1 && job->extra < 0;
 	job->unshared = !job->shared_table;
 	job->error = 0;
 	job->step = job->shared_table ? SPAWN_STEP_UNSHARE : SPAWN_STEP_SETSID;
@@ -519,14 +522,15 @@ keep_sockets(struct spawn_job *job, const int *socket, size_t count)
 }
 
 void
-spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, size_t count, int err,
-    int64_t wait_ns, struct spawn_result *out)
+spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, size_t count, int extra,
+    int err, int64_t wait_ns, struct spawn_result *out)
 {
 	bool set_oom = job->launch.set_oom;
 	int oom = set_oom ? read_oom(sp) : 0;
 
 	*out = (struct spawn_result){ .pidfd = -1 };
 	keep_sockets(job, socket, count);
+	job->extra = extra;
 	if (set_oom && !write_oom(sp, job->launch.oom_score_adj)) {
 		out->state = SPAWN_FAILED;
 		out->step = SPAWN_STEP_OOM;

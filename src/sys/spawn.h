@@ -60,10 +60,11 @@ struct spawn_result {
 /*
  * Start the job's launch with `socket` as fd 0 and 1 and `err` as fd 2 (-1: /dev/null), or, where it says listen_fds, with the
  * `count` sockets as fd 3 and up.  All stay the caller's, a connection to be closed at once whatever came out (except that it may be
- * kept for another try when clone failed).  More than one socket costs a copy of the fd table.  Waits at most wait_ns for the outcome (0: only until the child is off berthd's fd table).
+ * kept for another try when clone failed).  extra: fd 3 of the handler beside its connection; -1: none.  More than one descriptor
+ * for a handler costs a copy of the fd table.  Waits at most wait_ns for the outcome (0: only until the child is off berthd's fd table).
  */
-void spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, size_t count, int err,
-    int64_t wait_ns, struct spawn_result *out);
+void spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, size_t count, int extra,
+    int err, int64_t wait_ns, struct spawn_result *out);
 
 /*
  * The same for code of our own: a forked child, set up as any handler, then calls run(arg) with the socket as fd 0 and 1 and, if it

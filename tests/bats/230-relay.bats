@@ -1,0 +1,93 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
+load ../lib/berth
+
+# The relay helper by itself, between peers of tests/peers/relay_scenes.py
+scene() {
+	timeout 55 python3 "$BATS_TEST_DIRNAME/../peers/relay_scenes.py" "$BUILD/libexec/berth-relay" "$T" "$@" \
+	    3>&- 4>&-
+}
+
+@test "relay: 256 MiB each way at once arrive as they were" {
+	scene bulk 256
+}
+
+@test "relay: a unix client, a unix target" {
+	scene bulk 64 unix tcp
+	scene bulk 64 tcp unix
+	scene bulk 64 unix unix
+}
+
+@test "relay: a client that has sent all still gets its answer" {
+	scene half_close_client
+}
+
+@test "relay: a target that has sent all still gets what the client sends" {
+	scene half_close_target
+}
+
+@test "relay: a target that does not answer is followed by the next, and each is reported" {
+	scene next_target
+}
+
+@test "relay: no target answers: status 69, and why for each" {
+	scene all_dead
+}
+
+@test "relay: a target whose queue is full costs the connect timeout, then the next" {
+	scene connect_timeout tcp
+	scene connect_timeout unix
+}
+
+@test "relay: the target sees a PROXY header of the client's addresses before the first byte" {
+	scene proxy v1
+	scene proxy v2
+}
+
+@test "relay: the PROXY header of a unix client has no addresses" {
+	scene proxy v1 unix
+	scene proxy v2 unix
+}
+
+@test "relay: a client's reset reaches the target: open, half-closed, with the answer unread" {
+	scene reset_by_client open
+	scene reset_by_client half_closed
+	scene reset_by_client unread
+}
+
+@test "relay: a target's reset reaches the client" {
+	scene reset_by_target
+}
+
+@test "relay: a slow reader gets every byte" {
+	scene slow_reader
+}
+
+@test "relay: a client that does not read holds up nothing that it sends" {
+	scene one_way_blocked
+}
+
+@test "relay: what a unix client sent before it closed arrives" {
+	scene unix_client_leaves
+}
+
+@test "relay: an urgent byte arrives among the others" {
+	scene urgent
+}
+
+@test "relay: no CPU while nothing happens: idle, half-closed, blocked, peers gone" {
+	scene idle
+	scene idle_when_full
+	scene idle_when_unix_peers_leave
+}
+
+@test "relay: it works when nobody reads its reports" {
+	scene nobody_listens
+}
+
+@test "relay: it holds seven descriptors and no privileges to gain" {
+	scene little
+}
+
+@test "relay: a command line that berthd would not make is refused" {
+	scene command_lines
+}
