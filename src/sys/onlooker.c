@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -38,19 +39,21 @@ struct answer {
 	struct waiting_report report;
 };
 
+/* A child that was let go, until it can be reaped. */
+struct leaving {
+	LIST_ENTRY(leaving) next;
+	int pidfd;
+	struct loop_source *source;
+};
+
 struct onlooker {
 	struct loop *loop;
 	int fd;				/* -1: there is no child */
 	pid_t pid;
 	uint64_t number;
-	bool keep;
+	bool keep, direct;
 	struct loop_timer idle;
-};
-
-/* A child that was let go, until it can be reaped. */
-struct leaving {
-	int pidfd;
-	struct loop_source *source;
+	LIST_HEAD(, leaving) leaving;
 };
 
 struct onlooker *
@@ -62,6 +65,7 @@ onlooker_new(struct loop *loop)
 		return NULL;
 	o->loop = loop;
 	o->fd = -1;
+	o->direct = geteuid() != 0;
 	return o;
 }
 
@@ -90,6 +94,7 @@ look_on(int fd, pid_t parent)
 
 /* ---- berthd ---- */
 
+/* What is not dead yet goes to whoever reaps for berthd. */
 static void
 left(void *arg, uint32_t events)
 {
@@ -98,6 +103,7 @@ left(void *arg, uint32_t events)
 
 	(void)events;
 	waitid(P_PIDFD, (id_t)x->pidfd, &si, WEXITED | WNOHANG);
+	LIST_REMOVE(x, next);
 	loop_remove(x->source);
 	close(x->pidfd);
 	free(x);
@@ -121,8 +127,10 @@ let_go(struct onlooker *o, bool by_force)
 	if (x != NULL && pidfd >= 0) {
 		*x = (struct leaving){ .pidfd = pidfd };
 		x->source = loop_add(o->loop, pidfd, EPOLLIN, left, x);
-		if (x->source != NULL)
+		if (x->source != NULL) {
+			LIST_INSERT_HEAD(&o->leaving, x, next);
 			return;
+		}
 	}
 	fd_close(&pidfd);
 	free(x);
@@ -132,10 +140,14 @@ let_go(struct onlooker *o, bool by_force)
 void
 onlooker_free(struct onlooker *o)
 {
+	struct leaving *x;
+
 	if (o == NULL)
 		return;
 	if (o->fd >= 0)
 		let_go(o, true);
+	while ((x = LIST_FIRST(&o->leaving)) != NULL)
+		left(x, 0);
 	free(o);
 }
 
@@ -172,7 +184,9 @@ begin(struct onlooker *o)
 void
 onlooker_keep(struct onlooker *o, bool keep)
 {
-	o->keep = keep;
+	o->keep = keep && !o->direct;
+	if (o->direct)
+		return;
 	if (keep && o->fd < 0)
 		begin(o);
 	if (keep)
@@ -230,6 +244,8 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
 	struct answer a;
 
 	*stuck = false;
+	if (o->direct)
+		return waiting_look(leader, others, n, socket, any, r);
 	if (n > OTHERS_MAX)
 		return cannot(r, "its session is too large");
 	if (n > 0)
