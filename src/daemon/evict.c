@@ -321,33 +321,6 @@ tell_forbidden(struct evict *e, const char *why)
 }
 
 /*
- * Stopped, looked at for the last time, and taken.  The stop reaches a handler that sleeps before it has read anything, so what
- * has not been received by now is not being worked at.
- */
-static bool
-take(struct survey_item *item, int fd, const char *wanted_by)
-{
-	struct child *c = item->child;
-	struct victim_look look;
-	char why[64];
-
-	kill(-c->pid, SIGSTOP);
-	judge_socket(c, &look, why, sizeof(why));
-	if (has_moved(&item->look, &look)) {
-		kill(-c->pid, SIGCONT);
-		close(fd);
-		item->look = look;
-		item->state = VICTIM_BUSY;
-		return false;
-	}
-	say_goodbye(c, fd);
-	kill(-c->pid, SIGCONT);
-	log_evict(c, item->state, item->look.idle_ns, wanted_by);
-	child_evicted(c);
-	return true;
-}
-
-/*
  * Is every task of its session seen waiting, at one moment?  They are looked at one after the other, so that work could be handed
  * on behind our back: none of them may have run between two such looks.
  */
@@ -371,6 +344,53 @@ is_waiting(struct evict *e, struct survey_item *item, struct waiting_report *rep
 	switches = report->switches;
 	return judge_handler(c, &others, &item->look, report) == WAITING_FOR_CLIENT &&
 	    report->switches == switches;
+}
+
+/*
+ * Nobody counts what a unix socket has received: has its handler, which is stopped, taken up something since it was looked at?  The
+ * look at the socket comes after this one.
+ */
+static bool
+is_at_work(struct evict *e, struct child *c)
+{
+	struct judge_session others;
+	struct waiting_report report;
+	struct victim_look look;
+	pid_t pid[MEMBERS];
+
+	if (c->peer.u.sa.sa_family != AF_UNIX)
+		return false;
+	others = survey_session(e->survey, c, pid, MEMBERS);
+	return judge_handler(c, &others, &look, &report) != WAITING_FOR_CLIENT;
+}
+
+/*
+ * Stopped, looked at for the last time, and taken.  The stop reaches a handler that sleeps before it has read anything, so what
+ * has not been received by now is not being worked at.
+ */
+static bool
+take(struct evict *e, struct survey_item *item, int fd, const char *wanted_by)
+{
+	struct child *c = item->child;
+	struct victim_look look;
+	char why[64];
+	bool at_work;
+
+	kill(-c->pid, SIGSTOP);
+	at_work = is_at_work(e, c);
+	judge_socket(c, &look, why, sizeof(why));
+	if (at_work || has_moved(&item->look, &look)) {
+		kill(-c->pid, SIGCONT);
+		close(fd);
+		item->look = look;
+		item->state = VICTIM_BUSY;
+		return false;
+	}
+	say_goodbye(c, fd);
+	kill(-c->pid, SIGCONT);
+	log_evict(c, item->state, item->look.idle_ns, wanted_by);
+	child_evicted(c);
+	return true;
 }
 
 /* Look again, closer.  True: it was taken.  False: the item says what it is by now. */
@@ -401,7 +421,7 @@ try_item(struct evict *e, struct survey_item *item, const char *wanted_by)
 		item->state = VICTIM_UNKNOWN;
 		return false;
 	}
-	return take(item, fd, wanted_by);
+	return take(e, item, fd, wanted_by);
 }
 
 enum found { FOUND, FOUND_NONE, FOUND_LATER };
@@ -605,8 +625,12 @@ evict_turn(struct evict *e)
 	int64_t now = loop_now(e->pool->loop);
 	bool ready;
 
-	if (!is_asked(e))
+	if (!is_asked(e)) {
+		/* whoever asked has gone: what is half seen would be stale */
+		if (e->survey != NULL && (!e->complete || now >= e->fresh_until_ns))
+			forget_survey(e);
 		return false;
+	}
 	if (e->complete && now >= e->fresh_until_ns)
 		forget_survey(e);
 	if (e->survey == NULL &&

@@ -289,6 +289,7 @@ proxied_free(struct proxied *x)
 		return;
 	proxied_refuse_all(x);
 	proxied_keep(x, false);
+	aide_fini(&x->aide);
 	free(x);
 }
 

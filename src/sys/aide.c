@@ -18,7 +18,8 @@
 #define NOBODY 65534
 
 /* One that was let go, until it can be reaped. */
-struct leaving {
+struct aide_leaving {
+	LIST_ENTRY(aide_leaving) next;
 	int pidfd;
 	struct loop_source *source;
 };
@@ -87,11 +88,12 @@ aide_start(struct aide *a, const char *name, bool drop, void (*run)(int fd))
 static void
 left(void *arg, uint32_t events)
 {
-	struct leaving *x = arg;
+	struct aide_leaving *x = arg;
 	siginfo_t si;
 
 	(void)events;
 	waitid(P_PIDFD, (id_t)x->pidfd, &si, WEXITED | WNOHANG);
+	LIST_REMOVE(x, next);
 	loop_remove(x->source);
 	close(x->pidfd);
 	free(x);
@@ -101,7 +103,7 @@ left(void *arg, uint32_t events)
 void
 aide_stop(struct aide *a, bool by_force)
 {
-	struct leaving *x;
+	struct aide_leaving *x;
 	int pidfd;
 
 	if (a->fd < 0)
@@ -112,12 +114,23 @@ aide_stop(struct aide *a, bool by_force)
 	x = calloc(1, sizeof(*x));
 	pidfd = fd_high((int)syscall(SYS_pidfd_open, a->pid, 0));
 	if (x != NULL && pidfd >= 0) {
-		*x = (struct leaving){ .pidfd = pidfd };
+		*x = (struct aide_leaving){ .pidfd = pidfd };
 		x->source = loop_add(a->loop, pidfd, EPOLLIN, left, x);
-		if (x->source != NULL)
+		if (x->source != NULL) {
+			LIST_INSERT_HEAD(&a->leaving, x, next);
 			return;
+		}
 	}
 	fd_close(&pidfd);
 	free(x);
 	waitpid(a->pid, NULL, WNOHANG);
+}
+
+void
+aide_fini(struct aide *a)
+{
+	struct aide_leaving *x;
+
+	while ((x = LIST_FIRST(&a->leaving)) != NULL)
+		left(x, 0);
 }

@@ -7,14 +7,16 @@
 #ifndef BERTH_AIDE_H
 #define BERTH_AIDE_H
 
-#include "loop.h"
-
+#include <sys/queue.h>
 #include <sys/types.h>
+
+#include "loop.h"
 
 struct aide {
 	struct loop *loop;
 	int fd;			/* -1: there is none */
 	pid_t pid;
+	LIST_HEAD(, aide_leaving) leaving; /* let go, and not reaped yet */
 };
 
 void aide_init(struct aide *a, struct loop *loop);
@@ -27,5 +29,8 @@ bool aide_start(struct aide *a, const char *name, bool drop, void (*run)(int fd)
 
 /* Let it go: by the end of file, or by force.  Harmless when there is none. */
 void aide_stop(struct aide *a, bool by_force);
+
+/* At the end: what is not reaped yet is left to whoever reaps for berthd. */
+void aide_fini(struct aide *a);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aide.h"
 #include "procs.h"
@@ -35,7 +36,7 @@ struct answer {
 struct onlooker {
 	struct aide aide;
 	uint64_t number;
-	bool keep;
+	bool keep, direct;
 	struct loop_timer idle;
 };
 
@@ -47,6 +48,7 @@ onlooker_new(struct loop *loop)
 	if (o == NULL)
 		return NULL;
 	aide_init(&o->aide, loop);
+	o->direct = geteuid() != 0;
 	return o;
 }
 
@@ -82,6 +84,7 @@ onlooker_free(struct onlooker *o)
 	if (o == NULL)
 		return;
 	let_go(o, true);
+	aide_fini(&o->aide);
 	free(o);
 }
 
@@ -100,7 +103,9 @@ begin(struct onlooker *o)
 void
 onlooker_keep(struct onlooker *o, bool keep)
 {
-	o->keep = keep;
+	o->keep = keep && !o->direct;
+	if (o->direct)
+		return;
 	if (keep && o->aide.fd < 0)
 		begin(o);
 	if (keep)
@@ -158,6 +163,8 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
 	struct answer a;
 
 	*stuck = false;
+	if (o->direct)
+		return waiting_look(leader, others, n, socket, any, r);
 	if (n > OTHERS_MAX)
 		return cannot(r, "its session is too large");
 	if (n > 0)

@@ -5,6 +5,9 @@
  * epoll set that it holds locked.  So berthd does not look itself: a child that is made when it is needed does, and berthd waits
  * for its word for a bounded time.  One that does not come back is killed, and forgotten.  The child ends when nobody has
  * asked for a second, unless it is to be kept: where there are no processes left it could not be made.  It has a table of descriptors of its own, so that looking takes none of berthd's.
+ *
+ * A berthd that is not root looks by itself: its handlers are of its own user and could stop it anyway, and a system with Yama
+ * (kernel.yama.ptrace_scope 1) lets a process look at its own descendants, which they are of berthd but not of its child.
  */
 #ifndef BERTH_ONLOOKER_H
 #define BERTH_ONLOOKER_H
