@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -271,6 +272,14 @@ sock_apply(const struct sock *s, const struct endpoint_key *key, const struct so
 	if (!is_path(&key->addr))
 		return true;
 	return own_path(s, key->addr.u.un.sun_path, opt, why);
+}
+
+bool
+sock_is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 void

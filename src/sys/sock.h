@@ -53,6 +53,9 @@ enum sock_outcome sock_listen(const struct endpoint_key *key, const struct sock_
 bool sock_apply(const struct sock *s, const struct endpoint_key *key, const struct sock_options *opt,
     struct diag *why);
 
+/* Is there something to accept or to receive now? */
+bool sock_is_readable(int fd);
+
 /* Close; a unix path is removed if it is still the inode that we made.  fd becomes -1. */
 void sock_close(struct sock *s);
 
