@@ -16,7 +16,8 @@
 #include "post.h"
 #include "proxied.h"
 
-#define BATCH 16			/* connections a turn: a few ms of work */
+#define BATCH 16			/* connections a turn, */
+#define TURN_NS 2000000LL		/* and for how long: others have things to do */
 #define PENDING_NS 10000000000LL	/* a connection waits that long for resources */
 
 /* ---- refusing ---- */
@@ -54,6 +55,8 @@ settle(struct listener *l)
 	int fd = l->pending.fd;
 
 	evict_cancel(l);
+	if (l->pending.short_since_ns != 0 && l->service->pool->starved == l->service)
+		l->service->pool->starved = NULL;
 	l->pending.fd = -1;
 	l->service->pending--;
 	listener_resume(l);
@@ -90,6 +93,20 @@ find_local(const struct listener *l, int fd, struct addr *local)
 		*local = *b;
 }
 
+/* The first of those that wait for resources is tried before all else. */
+static void
+keep_first(struct listener *l)
+{
+	struct pool_service *ps = l->service;
+
+	if (l->listed == LISTENER_READY) {
+		TAILQ_REMOVE(&ps->ready, l, next_ready);
+		TAILQ_INSERT_HEAD(&ps->ready, l, next_ready);
+	}
+	if (ps->pool->starved == NULL)
+		ps->pool->starved = ps;
+}
+
 /* There were no resources for a handler: it stays pending, for so long at most. */
 static void
 keep_short(struct listener *l, int error)
@@ -102,7 +119,47 @@ keep_short(struct listener *l, int error)
 		a->short_since_ns = now;
 	if (now - a->short_since_ns >= PENDING_NS)
 		dispatch_refuse(l, ADMIT_RESOURCES, strerror(error));
+	else
+		keep_first(l);
 	pool_shortage(p, error);
+}
+
+/*
+ * A start takes more descriptors for a moment than a live handler keeps: in a shortage those for looking are lent, if
+ * what will be kept is there without them.
+ */
+static bool
+borrow(struct listener *l)
+{
+	struct pool *p = l->service->pool;
+	int probe;
+
+	if (p->shortage_since_ns == 0)
+		return true;
+	if (l->service->service->stderr_to == SPEC_STDERR_LOG) {
+		probe = dup(l->pending.fd);
+		if (probe < 0)
+			return false;
+		close(probe);
+	}
+	evict_lend(p->evict);
+	return true;
+}
+
+static enum child_outcome
+try_start(struct listener *l, const struct child_work *w)
+{
+	enum child_outcome out;
+	int error;
+
+	if (!borrow(l))
+		return CHILD_NO_RESOURCES;
+	out = child_start(l->service, w);
+	error = errno;
+	if (l->service->pool->shortage_since_ns != 0)
+		evict_take_back(l->service->pool->evict);
+	errno = error;
+	return out;
 }
 
 /* Give the pending connection its berth. */
@@ -116,7 +173,7 @@ start(struct listener *l)
 
 	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
-	if (child_start(ps, &w) != CHILD_STARTED) {
+	if (try_start(l, &w) != CHILD_STARTED) {
 		int error = errno;
 
 		pool_give_place(ps);
@@ -283,7 +340,7 @@ take(struct listener *l)
 {
 	struct pool *p = l->service->pool;
 	struct addr peer;
-	int fd;
+	int fd, error;
 
 	switch (sock_accept(l->sock.fd, &fd, &peer)) {
 	case SOCK_CONNECTION:
@@ -302,7 +359,14 @@ take(struct listener *l)
 		l->quota--;
 		return TAKEN_NONE;
 	case SOCK_NO_RESOURCES:
-		pool_shortage(p, errno);
+		/* accept(2) takes a descriptor before it looks: nobody may be there at all */
+		error = errno;
+		if (!sock_is_readable(l->sock.fd)) {
+			l->quota = 0;
+			listener_mark_empty(l);
+			return TAKEN_NONE;
+		}
+		pool_shortage(p, error);
 		return TAKEN_NONE;
 	case SOCK_BROKEN:
 		break;
@@ -351,6 +415,13 @@ next_listener(struct pool_service *ps)
 	return l;
 }
 
+/* Starts may take long, one by one, when the processors are busy. */
+static bool
+is_over(const struct pool *p, int done)
+{
+	return done > 0 && loop_clock() >= loop_now(p->loop) + TURN_NS;
+}
+
 bool
 dispatch_turn(struct pool *p)
 {
@@ -358,7 +429,7 @@ dispatch_turn(struct pool *p)
 	bool looking;
 
 	pool_refresh(p);
-	for (int i = 0; i < BATCH && (ps = pool_next(p)) != NULL; i++) {
+	for (int i = 0; i < BATCH && !is_over(p, i) && (ps = pool_next(p)) != NULL; i++) {
 		struct listener *l = next_listener(ps);
 
 		if (l != NULL)

@@ -92,7 +92,7 @@ retire(struct errpipe *e)
 {
 	struct pool_service *ps = e->service;
 
-	if (!e->ended || ps->removed) {
+	if (!e->ended || ps->removed || ps->pool->shortage_since_ns != 0) {
 		close_pipe(e);
 		return;
 	}
@@ -295,4 +295,13 @@ errpipe_close_all(struct pool_service *ps)
 	LIST_FOREACH_SAFE(e, &ps->pipes, next, next)
 		close_pipe(e);
 	errpipe_close_idle(ps);
+}
+
+void
+errpipe_close_idle_all(struct pool *p)
+{
+	struct errpipe *e;
+
+	while ((e = TAILQ_FIRST(&p->idle_pipes)) != NULL)
+		close_idle(e);
 }

@@ -32,8 +32,9 @@ void errpipe_discard(struct errpipe *e);
  */
 void errpipe_finish(struct errpipe *e);
 
-/* Pipes kept for the next handler of ps: close them. */
+/* Pipes kept for the next handler of ps, or of anybody: close them. */
 void errpipe_close_idle(struct pool_service *ps);
+void errpipe_close_idle_all(struct pool *p);
 
 /* At the end of berthd: log what is there now, and close. */
 void errpipe_close_all(struct pool_service *ps);

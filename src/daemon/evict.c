@@ -60,6 +60,18 @@ lend(struct evict *e)
 		fd_close(&e->spare[i]);
 }
 
+void
+evict_lend(struct evict *e)
+{
+	lend(e);
+}
+
+void
+evict_take_back(struct evict *e)
+{
+	refill(e);
+}
+
 struct evict *
 evict_new(struct pool *p)
 {
@@ -572,6 +584,7 @@ serve_shortage(struct evict *e, unsigned *tries)
 	switch (find(e, NULL, ADMIT_RESOURCES, tries, &victim)) {
 	case FOUND:
 		e->shortage = false;
+		pool_shortage_wait(p, VICTIM_NS);
 		return true;
 	case FOUND_NONE:
 		e->shortage = false;

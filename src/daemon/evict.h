@@ -29,6 +29,10 @@ void evict_move(struct listener *to, struct listener *from);
 /* accept or clone lacks resources: one connection of anybody is to end; if there is none, pool_shortage_pause(). */
 void evict_for_shortage(struct evict *e);
 
+/* Give up the descriptors that are kept for looking, so that somebody else can have them for a moment; and take them back. */
+void evict_lend(struct evict *e);
+void evict_take_back(struct evict *e);
+
 /* c has ended; its place is free. */
 void evict_gone(struct child *c);
 

@@ -193,6 +193,8 @@ pool_reap_service(struct pool_service *ps)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 	TAILQ_REMOVE(&p->services, ps, next);
 	p->unused -= ps->unused;
+	if (p->starved == ps)
+		p->starved = NULL;
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->rate_timer);
@@ -391,6 +393,9 @@ pool_next(struct pool *p)
 
 	if (p->short_of_resources)
 		return NULL;
+	ps = p->starved;
+	if (ps != NULL && ps->queue != POOL_OUT && ps->gate == ADMIT_OK && pool_gate(ps) == ADMIT_OK)
+		return ps;
 	first = TAILQ_FIRST(&p->ready);
 	if ((first == NULL || first->credit == 0) && (ps = TAILQ_FIRST(&p->blocked)) != NULL &&
 	    pool_gate(ps) == ADMIT_OK) {
@@ -504,6 +509,7 @@ pool_shortage(struct pool *p, int error)
 		log_record(&r);
 	}
 	p->short_of_resources = true;
+	errpipe_close_idle_all(p);
 	evict_for_shortage(p->evict);
 }
 
@@ -512,6 +518,12 @@ pool_shortage_pause(struct pool *p)
 {
 	loop_arm(p->loop, &p->shortage_timer, loop_now(p->loop) + backoff_shortage(&p->shortage),
 	    shortage_due, p);
+}
+
+void
+pool_shortage_wait(struct pool *p, int64_t ns)
+{
+	loop_arm(p->loop, &p->shortage_timer, loop_now(p->loop) + ns, shortage_due, p);
 }
 
 void

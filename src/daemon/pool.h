@@ -182,6 +182,7 @@ struct pool {
 	int64_t shortage_since_ns;
 	struct backoff shortage;
 	struct loop_timer shortage_timer;
+	struct pool_service *starved;		/* has a connection that waits for resources; NULL: none */
 	TAILQ_HEAD(, errpipe) idle_pipes;	/* of all services, the longest idle first */
 	unsigned idle_count;
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
@@ -252,6 +253,7 @@ void pool_fit(struct pool_service *ps, const struct service *before);
  */
 void pool_shortage(struct pool *p, int error);
 void pool_shortage_pause(struct pool *p);
+void pool_shortage_wait(struct pool *p, int64_t ns);	/* a victim ends: its user may hold it up */
 void pool_shortage_over(struct pool *p);
 void pool_shortage_wake(struct pool *p);
 

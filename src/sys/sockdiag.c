@@ -22,20 +22,6 @@ struct sockdiag {
 	uint32_t seq;
 };
 
-struct sockdiag *
-sockdiag_new(void)
-{
-	struct sockdiag *d = calloc(1, sizeof(*d));
-
-	if (d == NULL)
-		return NULL;
-	d->fd = fd_high(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-	if (d->fd >= 0)
-		return d;
-	free(d);
-	return NULL;
-}
-
 void
 sockdiag_free(struct sockdiag *d)
 {
@@ -191,4 +177,38 @@ sockdiag_name(int fd, uint64_t *cookie, uint32_t *inode)
 		return false;
 	*inode = (uint32_t)st.st_ino;
 	return true;
+}
+
+/* Without its module all is ENOENT: ask about a socket of our own. */
+static void
+try_tcp(struct sockdiag *d)
+{
+	struct addr local = { .len = sizeof(local.u.in) }, peer = { .len = sizeof(peer.u.in) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockdiag_tcp t;
+	socklen_t len = sizeof(local.u.in);
+	uint64_t cookie;
+
+	local.u.in.sin_family = peer.u.in.sin_family = AF_INET;
+	local.u.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd >= 0 && bind(fd, &local.u.sa, len) == 0 && listen(fd, 0) == 0 &&
+	    getsockname(fd, &local.u.sa, &len) == 0 && sockdiag_name(fd, &cookie, NULL))
+		sockdiag_tcp(d, &local, &peer, 0, cookie, &t);
+	fd_close(&fd);
+}
+
+struct sockdiag *
+sockdiag_new(void)
+{
+	struct sockdiag *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->fd = fd_high(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	if (d->fd >= 0) {
+		try_tcp(d);
+		return d;
+	}
+	free(d);
+	return NULL;
 }
