@@ -102,6 +102,7 @@ share_host(const struct endpoint *a, const struct endpoint *b)
 		for (size_t j = 0; j < endpoint_count(&y); j++) {
 			endpoint_expand(&x, i, "", &kx);
 			endpoint_expand(&y, j, "", &ky);
+			ky.kind = kx.kind;
 			if (endpoint_key_cmp(&kx, &ky) == 0)
 				return true;
 		}

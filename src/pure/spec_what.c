@@ -20,7 +20,7 @@ finish_kind(struct spec_reader *r, const json_t *own)
 		first = kinds[i];
 	}
 	if (first == NULL)
-		diag_list_add(r->errs, "%s: exec: is missing: which program serves a connection? (or \"builtin\", or \"relay\")",
+		diag_list_add(r->errs, "%s: exec: required, but missing (or \"builtin\", or \"relay\")",
 		    r->file);
 }
 
@@ -74,7 +74,7 @@ finish_builtin(struct spec_reader *r, struct service *s, const json_t *own, json
 static void
 finish_relay(struct spec_reader *r, struct service *s, const json_t *own, json_t *merged)
 {
-	if (s->relay.to == NULL)
+	if (json_object_get(json_object_get(own, "relay"), "to") == NULL)
 		spec_read_fail_at(r, "relay", "to", "is missing: where are connections carried to?");
 	if (s->relay.connect_timeout_ns == 0)
 		s->relay.connect_timeout_ns = CONNECT_TIMEOUT_NS;

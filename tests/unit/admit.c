@@ -29,6 +29,7 @@ test_words(void)
 		{ "a service at fault", ADMIT_THROTTLED, "throttled" },
 		{ "berthd stops", ADMIT_DRAINING, "draining" },
 		{ "the system has no more to give", ADMIT_RESOURCES, "resources" },
+		{ "no proxy said who", ADMIT_BAD_HEADER, "bad-header" },
 		{ "the client has left", ADMIT_GONE, "gone" },
 	};
 

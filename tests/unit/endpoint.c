@@ -47,8 +47,8 @@ test_parse(void)
 		{ "an empty abstract name", "unix:@", "the abstract name is empty" },
 		{ "no kind", "7777", "\"7777\": expected KIND:[HOST:]PORT or KIND:PATH" },
 		{ "empty", "", "\"\": expected KIND:" },
-		{ "an unknown kind names the known ones", "udp:53",
-		    "\"udp:53\": \"udp\" is not a known kind of endpoint (known: tcp, unix)" },
+		{ "an unknown kind names the known ones", "sctp:53", "\"sctp:53\": \"sctp\" is not a known kind "
+		    "of endpoint (known: tcp, udp, unix, unix-dgram, unix-seqpacket)" },
 		{ "a kind in upper case", "TCP:53", "not a known kind" },
 		{ "a beginning of a kind", "tc:53", "not a known kind" },
 		{ "a host name", "tcp:localhost:80", "\"tcp:localhost:80\": \"localhost\" is not an "

@@ -104,8 +104,8 @@ static const struct row unknown[] = {
 	{ "the empty key", "{" LE ",\"\":1}", " \"\" is not a known key\n" },
 	{ "control bytes in a key are escaped", "{" LE ",\"a\\nb\":1}",
 	    " \"a\\x0Ab\" is not a known key\n" },
-	{ "keys that are not built yet are unknown", "{" LE ",\"wait\":true,\"relay\":{}}",
-	    " \"wait\" is not a known key\n \"relay\" is not a known key\n" },
+	{ "keys that are not built yet are unknown", "{" LE ",\"tls\":{},\"warm\":{}}",
+	    " \"tls\" is not a known key\n \"warm\" is not a known key\n" },
 	{ "an unknown resource limit", "{" LE ",\"process\":{\"rlimits\":{\"nofiles\":1}}}",
 	    " \"process.rlimits.nofiles\" is not a known key; did you mean "
 	    "\"process.rlimits.nofile\"?\n" },
@@ -114,7 +114,7 @@ static const struct row unknown[] = {
 static const struct row meaning[] = {
 	{ "the smallest file", "{" LE "}", "" },
 	{ "listen and exec are required", "{}", " listen: required, but missing\n"
-	    " exec: required, but missing\n" },
+	    " exec: required, but missing (or \"builtin\", or \"relay\")\n" },
 	{ "every error is told", "{\"listen\":1,\"exec\":[],\"stderr\":\"x\",\"enabled\":0}",
 	    " enabled: expected true or false, found 0\n"
 	    " stderr: expected \"log\", \"socket\" or \"null\", found \"x\"\n"
@@ -466,6 +466,52 @@ static const struct row admission[] = {
 	    " timeouts.first_byte: cannot be told on unix sockets, and \"unix:/run/x\" is one\n" },
 	{ "timeouts: none of them on a unix socket", "{\"listen\":\"unix:@x\",\"exec\":[\"/x\"],"
 	    "\"timeouts\":{\"idle\":null,\"first_byte\":0}}", "" },
+};
+
+#define SEES "cannot apply with wait: the program accepts by itself, berthd sees none of its clients\n"
+
+static const struct row kinds[] = {
+	{ "a datagram service", "{\"listen\":\"udp:7\",\"exec\":[\"/x\"]}", "" },
+	{ "datagrams are never without wait", "{\"listen\":\"udp:7\",\"exec\":[\"/x\"],\"wait\":false}",
+	    " wait: cannot be false with \"udp:7\": datagrams are always served so\n" },
+	{ "datagrams and connections need wait", "{\"listen\":[\"udp:7\",\"tcp:7\"],\"exec\":[\"/x\"]}",
+	    " wait: must be true for a service with datagrams (udp:7) and connections (tcp:7)\n" },
+	{ "datagrams and connections with wait", "{\"listen\":[\"udp:7\",\"tcp:7\"],\"exec\":[\"/x\"],"
+	    "\"wait\":true}", "" },
+	{ "one port in two kinds", "{\"listen\":[\"udp:7\",\"tcp:7\"],\"wait\":true,\"exec\":[\"/x\"]}", "" },
+	{ "one path in two kinds", "{\"listen\":[\"unix:/x\",\"unix-seqpacket:/x\"],\"exec\":[\"/x\"]}",
+	    " listen: \"unix:/x\" and \"unix-seqpacket:/x\" name the same endpoint\n" },
+	{ "what concerns clients, beside wait", "{" LE ",\"wait\":true,\"access\":{\"allow\":[\"local\"]},"
+	    "\"limits\":{\"connections\":5,\"rate\":\"5/s\"},\"timeouts\":{\"idle\":\"5s\",\"lifetime\":\"5s\"},"
+	    "\"evict\":{\"min_idle\":\"1s\"},\"penalties\":{\"signal\":\"1s\"}}",
+	    " access: " SEES " evict: " SEES " penalties: " SEES " limits.connections: " SEES
+	    " timeouts.idle: " SEES },
+	{ "handlers without wait", "{" LE ",\"handlers\":{\"max\":3}}",
+	    " handlers: needs \"wait\": true: without it each connection has a handler of its own\n" },
+	{ "handlers: fewer than must be", "{" LE ",\"wait\":true,\"handlers\":{\"min\":3,\"max\":2}}",
+	    " handlers.max: is below handlers.min\n" },
+	{ "no program", "{\"listen\":\"tcp:7\"}",
+	    " exec: required, but missing (or \"builtin\", or \"relay\")\n" },
+	{ "two programs", "{" LE ",\"builtin\":\"echo\"}",
+	    " builtin: cannot stand beside exec: a service has one of them\n" },
+	{ "a built-in service", "{\"listen\":[\"tcp:7\"],\"builtin\":\"echo\",\"tcpmux\":true}", "" },
+	{ "a built-in service of datagrams", "{\"listen\":[\"udp:13\"],\"builtin\":\"daytime\"}", "" },
+	{ "an unknown one", "{\"listen\":\"tcp:7\",\"builtin\":\"finger\"}", " builtin: expected " },
+	{ "a relay", "{\"listen\":\"tcp:7\",\"relay\":{\"to\":[\"tcp:10.0.0.2:80\",\"unix:/run/x\"],\"balance\":"
+	    "\"least_connections\",\"connect_timeout\":\"1s\",\"send_proxy\":\"v2\"}}", "" },
+	{ "a relay to a name", "{\"listen\":\"tcp:7\",\"relay\":{\"to\":[\"tcp:www:80\"]}}",
+	    " relay.to[0]: expected a target such as \"tcp:10.0.0.2:80\", \"tcp:[2001:db8::1]:80\" or "
+	    "\"unix:/run/x\" (berth asks no DNS), found \"tcp:www:80\"\n" },
+	{ "evict beside relay", "{\"listen\":\"tcp:7\",\"relay\":{\"to\":[\"unix:/x\"]},\"limits\":{\"overflow\":"
+	    "[\"evict\"]}}", " limits.overflow: cannot be \"evict\" beside relay: a relayed connection is never "
+	    "seen to be idle\n" },
+	{ "proxies that are named", "{" LE ",\"proxy_protocol\":{\"from\":[\"10.0.0.0/8\"],\"others\":\"direct\"}}", "" },
+	{ "proxies that are not", "{" LE ",\"proxy_protocol\":{\"others\":\"direct\"}}",
+	    " proxy_protocol.from: is missing: a header is believed only from proxies that are named\n" },
+	{ "socket options", "{" LE ",\"socket\":{\"defer_accept\":\"2s\",\"user_timeout\":\"30s\",\"mark\":7,\"ip_tos\":16,"
+	    "\"receive_buffer\":\"64K\",\"send_buffer\":\"1M\",\"transparent\":true},\"log\":{\"peer\":\"prefix\"}}", "" },
+	{ "a buffer without a unit", "{" LE ",\"socket\":{\"send_buffer\":65536}}",
+	    " socket.send_buffer: expected a size such as \"256K\", found 65536" },
 };
 
 static void
@@ -1092,11 +1138,12 @@ test_rest(void)
 	UNIT_CHECK("one is left", s->refs == 1, "%u", s->refs);
 	spec_release(s);
 	spec_release(NULL);
-	UNIT_CHECK("the schema knows every key", json_object_size(properties) == 17, "%zu",
+	UNIT_CHECK("the schema knows every key", json_object_size(properties) == 24, "%zu",
 	    json_object_size(properties));
-	UNIT_CHECK("the schema requires listen and exec",
-	    json_array_size(json_object_get(schema, "required")) == 2, "%zu",
-	    json_array_size(json_object_get(schema, "required")));
+	UNIT_CHECK("the schema requires listen, and one of exec, builtin and relay",
+	    json_array_size(json_object_get(schema, "required")) == 1 &&
+	    json_array_size(json_object_get(schema, "oneOf")) == 3, "%zu",
+	    json_array_size(json_object_get(schema, "oneOf")));
 	json_decref(schema);
 	UNIT_CHECK("a log level has a number", spec_log_level("warning") == 4 &&
 	    spec_log_level("warn") == -1, "%d", spec_log_level("warning"));
@@ -1112,6 +1159,7 @@ main(void)
 	run(meaning, ROWS(meaning), &self);
 	run(as_root, ROWS(as_root), &root);
 	run(admission, ROWS(admission), &self);
+	run(kinds, ROWS(kinds), &self);
 	test_message_length();
 	test_bytes();
 	test_names();
