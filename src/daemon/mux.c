@@ -62,7 +62,7 @@ receive(int from, uint32_t *number)
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct builtin_mux_call call;
+	struct builtin_mux_call call = { 0 };
 	struct iovec iov = { .iov_base = &call, .iov_len = sizeof(call) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 		.msg_controllen = sizeof(control) };
