@@ -484,9 +484,9 @@ watch_due(void *arg)
 	struct victim_look look;
 	enum deadline due;
 	int64_t next;
-	char why[64];
+	char why[JUDGE_WHY];
 
-	judge_socket(c, &look, why, sizeof(why));
+	judge_socket(c, &look, why);
 	due = deadline_check(&look, idle, first, &next);
 	if (due == DEADLINE_FIRST_BYTE)
 		child_end(c, CHILD_FIRST_BYTE);

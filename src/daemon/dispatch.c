@@ -55,8 +55,9 @@ settle(struct listener *l)
 	int fd = l->pending.fd;
 
 	evict_cancel(l);
-	if (l->pending.short_since_ns != 0 && l->service->pool->starved == l->service)
-		l->service->pool->starved = NULL;
+	if (l->starves)
+		TAILQ_REMOVE(&l->service->pool->starved, l, next_starved);
+	l->starves = false;
 	l->pending.fd = -1;
 	l->service->pending--;
 	listener_resume(l);
@@ -93,35 +94,41 @@ find_local(const struct listener *l, int fd, struct addr *local)
 		*local = *b;
 }
 
-/* The first of those that wait for resources is tried before all else. */
+/* A stopping listener serves what its queue held at the time of the command, then closes. */
 static void
-keep_first(struct listener *l)
+close_if_served(struct listener *l)
 {
-	struct pool_service *ps = l->service;
-
-	if (l->listed == LISTENER_READY) {
-		TAILQ_REMOVE(&ps->ready, l, next_ready);
-		TAILQ_INSERT_HEAD(&ps->ready, l, next_ready);
-	}
-	if (ps->pool->starved == NULL)
-		ps->pool->starved = ps;
+	if (l->stopping && l->quota <= 0 && l->pending.fd < 0)
+		listener_remove(l);
 }
 
-/* There were no resources for a handler: it stays pending, for so long at most. */
+static void
+short_due(void *arg)
+{
+	struct listener *l = arg;
+
+	dispatch_refuse(l, ADMIT_RESOURCES, "none in 10s");
+	close_if_served(l);
+}
+
+/* There were no resources for a handler: it stays pending, for so long at most, and is tried before all that come. */
 static void
 keep_short(struct listener *l, int error)
 {
 	struct arrival *a = &l->pending;
 	struct pool *p = l->service->pool;
-	int64_t now = loop_now(p->loop);
 
 	if (a->short_since_ns == 0)
-		a->short_since_ns = now;
-	if (now - a->short_since_ns >= PENDING_NS)
-		dispatch_refuse(l, ADMIT_RESOURCES, strerror(error));
-	else
-		keep_first(l);
-	pool_shortage(p, error);
+		a->short_since_ns = loop_now(p->loop);
+	if (!l->starves)
+		TAILQ_INSERT_TAIL(&p->starved, l, next_starved);
+	l->starves = true;
+	if (l->listed == LISTENER_READY) {
+		TAILQ_REMOVE(&l->service->ready, l, next_ready);
+		TAILQ_INSERT_HEAD(&l->service->ready, l, next_ready);
+	}
+	loop_arm(p->loop, &l->hold_timer, a->short_since_ns + PENDING_NS, short_due, l);
+	pool_shortage(p, POOL_SHORT_OF_START, error);
 }
 
 /*
@@ -181,7 +188,7 @@ start(struct listener *l)
 		return;
 	}
 	settle(l);
-	pool_shortage_over(ps->pool);
+	pool_shortage_over(ps->pool, POOL_SHORT_OF_START);
 }
 
 /* No place: what limits.overflow says. */
@@ -324,14 +331,6 @@ look(struct listener *l)
 
 /* ---- one listener ---- */
 
-/* A stopping listener serves what its queue held at the time of the command, then closes. */
-static void
-close_if_served(struct listener *l)
-{
-	if (l->stopping && l->quota <= 0 && l->pending.fd < 0)
-		listener_remove(l);
-}
-
 enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
 
 /* The head of the queue becomes the pending connection.  BROKEN: l may be gone. */
@@ -351,7 +350,7 @@ take(struct listener *l)
 		l->quota--;
 		return TAKEN;
 	case SOCK_QUEUE_EMPTY:
-		pool_shortage_over(p);
+		pool_shortage_over(p, POOL_SHORT_OF_ACCEPT);
 		l->quota = 0;
 		listener_mark_empty(l);
 		return TAKEN_NONE;
@@ -366,7 +365,7 @@ take(struct listener *l)
 			listener_mark_empty(l);
 			return TAKEN_NONE;
 		}
-		pool_shortage(p, error);
+		pool_shortage(p, POOL_SHORT_OF_ACCEPT, error);
 		return TAKEN_NONE;
 	case SOCK_BROKEN:
 		break;
@@ -402,8 +401,11 @@ step(struct listener *l)
 static struct listener *
 next_listener(struct pool_service *ps)
 {
-	struct listener *l = TAILQ_FIRST(&ps->ready), *waits = TAILQ_FIRST(&ps->holding);
+	struct listener *l = TAILQ_FIRST(&ps->pool->starved), *waits = TAILQ_FIRST(&ps->holding);
 
+	if (l != NULL && l->service == ps && l->listed == LISTENER_READY)
+		return l;
+	l = TAILQ_FIRST(&ps->ready);
 	if (l != NULL && l->pending.fd >= 0)
 		return l;
 	if (waits != NULL && pool_verdict(ps) == ADMIT_OK)
@@ -441,5 +443,8 @@ dispatch_turn(struct pool *p)
 	}
 	looking = evict_turn(p->evict);
 	pool_refresh(p);
-	return looking || pool_next(p) != NULL;
+	if (looking || pool_next(p) != NULL)
+		return true;
+	pool_watch_load(p);
+	return false;
 }

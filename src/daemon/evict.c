@@ -25,8 +25,9 @@
 #define NONE_MIN_NS (10 * MS)	/* that there was nobody holds for at least so long */
 #define NONE_MAX_NS (250 * MS)	/* and at most */
 #define SHARE 10		/* surveys take at most a tenth of the time */
-#define VICTIM_NS (2000 * MS)	/* a victim that is not gone by then is given up: another is looked for */
-#define TRIES 8			/* closer looks a turn */
+#define VICTIM_NS EVICT_VICTIM_NS
+#define TURN_NS (3 * MS)	/* of closer looks a turn, */
+#define TRIES 8			/* and so many */
 #define SPARES 5		/* descriptors that looking takes at once */
 #define MEMBERS 64
 
@@ -42,6 +43,7 @@ struct evict {
 	struct victim_candidate *candidate; /* as many as the survey has items */
 	struct victim_service *service;
 	bool told;			/* that looking is forbidden */
+	int64_t until_ns;		/* closer looks of this turn end */
 	int spare[SPARES];		/* given up while looking, so that it is possible without a free one */
 };
 
@@ -205,7 +207,7 @@ evict_gone(struct child *c)
 
 /* ---- the choice ---- */
 
-/* May the place of c serve a connection of ps?  scope: NULL for anybody's. */
+/* May the place of c serve a connection of ps?  NULL: of anybody's. */
 static bool
 helps(const struct child *c, const struct pool_service *ps, enum admit_verdict v)
 {
@@ -216,8 +218,7 @@ helps(const struct child *c, const struct pool_service *ps, enum admit_verdict v
 	if (v == ADMIT_SERVICE_FULL)
 		return false;
 	/* within its own reserve a place that is given up stays its own */
-	return ps->unused > 0 || owner->service == NULL ||
-	    owner->active > owner->service->limits.reserve;
+	return ps->unused > 0 || owner->active > pool_reserve(owner);
 }
 
 static void
@@ -226,7 +227,7 @@ weigh(struct victim_service *s, const struct child *c, bool own)
 	const struct service *v = c->service->service != NULL ? c->service->service : c->version;
 
 	*s = (struct victim_service){ .active = c->service->active,
-		.reserve = own ? 0 : v->limits.reserve, .weight = v->limits.weight,
+		.reserve = own ? 0 : pool_reserve(c->service), .weight = v->limits.weight,
 		.order = v->evict.order };
 }
 
@@ -262,28 +263,6 @@ choose(struct evict *e, const struct pool_service *ps, enum admit_verdict v)
 
 /* ---- the deed ---- */
 
-/* A copy of the connection itself, from a process that has it; -1 when it is not the one that was looked at. */
-static int
-fetch(const struct child *c, const struct waiting_report *r)
-{
-	int pidfd = r->pid == c->pid ? c->pidfd : (int)syscall(SYS_pidfd_open, r->pid, 0);
-	uint64_t cookie;
-	int fd, error;
-
-	if (pidfd < 0)
-		return -1;
-	fd = fd_high((int)syscall(SYS_pidfd_getfd, pidfd, r->fd, 0));
-	error = errno;
-	if (pidfd != c->pidfd)
-		close(pidfd);
-	errno = error;
-	if (fd >= 0 && (!sockdiag_name(fd, &cookie, NULL) || cookie != c->cookie)) {
-		fd_close(&fd);
-		errno = EBADF;
-	}
-	return fd;
-}
-
 static void
 log_evict(const struct child *c, enum victim_state state, int64_t idle_ns, const char *wanted_by)
 {
@@ -302,18 +281,6 @@ log_evict(const struct child *c, enum victim_state state, int64_t idle_ns, const
 	record_seconds(&r, "idle", idle_ns);
 	record_text(&r, "for", wanted_by);
 	log_record(&r);
-}
-
-/* What it says now, and that both directions are shut. */
-static void
-say_goodbye(const struct child *c, int fd)
-{
-	const char *text = c->version->evict.goodbye;
-
-	if (text != NULL)
-		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_RDWR);
-	close(fd);
 }
 
 static bool
@@ -381,25 +348,26 @@ is_at_work(struct evict *e, struct child *c)
  * has not been received by now is not being worked at.
  */
 static bool
-take(struct evict *e, struct survey_item *item, int fd, const char *wanted_by)
+take(struct evict *e, struct survey_item *item, const struct waiting_report *report,
+    const char *wanted_by)
 {
 	struct child *c = item->child;
 	struct victim_look look;
-	char why[64];
-	bool at_work;
+	char why[JUDGE_WHY];
+	bool taken;
 
 	kill(-c->pid, SIGSTOP);
-	at_work = is_at_work(e, c);
-	judge_socket(c, &look, why, sizeof(why));
-	if (at_work || has_moved(&item->look, &look)) {
-		kill(-c->pid, SIGCONT);
-		close(fd);
+	taken = !is_at_work(e, c);
+	judge_socket(c, &look, why);
+	taken = taken && !has_moved(&item->look, &look) && judge_shut(c, report);
+	kill(-c->pid, SIGCONT);
+	if (!taken) {
+		if (errno == EPERM)
+			tell_forbidden(e, "pidfd_getfd: berthd may not (CAP_SYS_PTRACE)");
 		item->look = look;
 		item->state = VICTIM_BUSY;
 		return false;
 	}
-	say_goodbye(c, fd);
-	kill(-c->pid, SIGCONT);
 	log_evict(c, item->state, item->look.idle_ns, wanted_by);
 	child_evicted(c);
 	return true;
@@ -412,10 +380,10 @@ try_item(struct evict *e, struct survey_item *item, const char *wanted_by)
 	struct child *c = item->child;
 	struct waiting_report report;
 	int64_t idle = item->look.idle_ns;
-	char why[64];
-	int fd;
+	char why[JUDGE_WHY];
 
-	judge_socket(c, &item->look, why, sizeof(why));
+	errno = 0;
+	judge_socket(c, &item->look, why);
 	item->state = judge_state(c, &item->look);
 	/* it has moved since, and may not be the first any more */
 	if (item->look.idle_ns < idle || item->state < VICTIM_SILENT)
@@ -425,15 +393,7 @@ try_item(struct evict *e, struct survey_item *item, const char *wanted_by)
 		return false;
 	}
 	item->state = judge_state(c, &item->look);
-	if (item->state < VICTIM_SILENT)
-		return false;
-	if ((fd = fetch(c, &report)) < 0) {
-		if (errno == EPERM)
-			tell_forbidden(e, "pidfd_getfd: berthd may not (CAP_SYS_PTRACE)");
-		item->state = VICTIM_UNKNOWN;
-		return false;
-	}
-	return take(e, item, fd, wanted_by);
+	return item->state >= VICTIM_SILENT && take(e, item, &report, wanted_by);
 }
 
 enum found { FOUND, FOUND_NONE, FOUND_LATER };
@@ -448,7 +408,7 @@ find(struct evict *e, const struct pool_service *ps, enum admit_verdict v, unsig
 	while ((i = choose(e, ps, v)) != (size_t)-1) {
 		struct survey_item *item = &e->survey->item[i];
 
-		if (*tries == 0)
+		if (*tries == 0 || loop_clock() > e->until_ns)
 			return FOUND_LATER;
 		--*tries;
 		if (try_item(e, item, ps != NULL ? ps->name : "resources")) {
@@ -539,6 +499,18 @@ found(struct listener *l, struct child *victim)
 	victim->heir = l;
 }
 
+/* Does one place suffice?  After a limit was lowered it may not: then nobody is ended for nothing. */
+static bool
+one_helps(const struct pool_service *ps, enum admit_verdict v)
+{
+	struct admit_pool_facts f = pool_facts(ps);
+	uint64_t kept = f.own_unused > 0 ? 0 : f.others_unused;
+
+	if (v == ADMIT_SERVICE_FULL && ps->active > ps->service->limits.connections)
+		return false;
+	return f.active + kept <= f.limit;
+}
+
 /* True: l is settled for now. */
 static bool
 serve_want(struct evict *e, struct listener *l, unsigned *tries)
@@ -552,6 +524,10 @@ serve_want(struct evict *e, struct listener *l, unsigned *tries)
 	if (gone || (v != ADMIT_SERVICE_FULL && v != ADMIT_POOL_FULL)) {
 		unlist(l);
 		listener_resume(l);
+		return true;
+	}
+	if (!one_helps(l->service, v)) {
+		found_none(l);
 		return true;
 	}
 	switch (find(e, l->service, v, tries, &victim)) {
@@ -602,14 +578,12 @@ serve_all(struct evict *e)
 	unsigned tries = TRIES;
 	struct listener *l;
 
-	lend(e);
+	e->until_ns = loop_clock() + TURN_NS;
 	if (e->shortage && !serve_shortage(e, &tries))
-		goto out;
+		return;
 	while (e->survey != NULL && (l = TAILQ_FIRST(&e->wants)) != NULL)
 		if (!serve_want(e, l, &tries))
 			break;
-out:
-	refill(e);
 }
 
 static bool
@@ -635,8 +609,8 @@ give_up(struct evict *e)
 bool
 evict_turn(struct evict *e)
 {
+	bool ready, short_of = e->pool->shortage_since_ns != 0;
 	int64_t now = loop_now(e->pool->loop);
-	bool ready;
 
 	if (!is_asked(e)) {
 		/* whoever asked has gone: what is half seen would be stale */
@@ -651,10 +625,12 @@ evict_turn(struct evict *e)
 		give_up(e);
 		return false;
 	}
-	lend(e);
+	if (short_of)
+		lend(e);
 	ready = go_on(e);
-	refill(e);
 	if (ready)
 		serve_all(e);
+	if (short_of)
+		refill(e);
 	return is_asked(e);
 }

@@ -11,6 +11,9 @@
 
 #include "pool.h"
 
+/* A victim that is not gone by then is given up, and another looked for. */
+#define EVICT_VICTIM_NS 2000000000LL
+
 struct evict *evict_new(struct pool *p);	/* NULL: no memory */
 void evict_free(struct evict *e);		/* NULL is harmless */
 

@@ -11,15 +11,22 @@
 
 #include "../sys/fd.h"
 
-#define LINGER_MAX 256
+#define SAY_MAX 64		/* that were told something, */
+#define WAIT_MAX 256		/* and that lost their handler */
 #define LINGER_NS 500000000LL
 #define LINGER_BYTES 65536
 #define WAIT_BYTES ((size_t)1 << 40)	/* as much as comes in the time */
 #define STEP_BYTES (1 << 20)		/* of them a turn */
 
+/* Those of one kind. */
+struct lingerers {
+	TAILQ_HEAD(lingering_list, lingering) list; /* the oldest first */
+	unsigned count, max;
+};
+
 struct lingering {
 	TAILQ_ENTRY(lingering) next;
-	struct farewell *farewell;
+	struct lingerers *among;
 	int fd;
 	struct loop_source *source;
 	struct loop_timer timer;
@@ -28,8 +35,7 @@ struct lingering {
 
 struct farewell {
 	struct loop *loop;
-	TAILQ_HEAD(lingering_list, lingering) list; /* the oldest first */
-	unsigned count;
+	struct lingerers said, waiting;
 };
 
 struct farewell *
@@ -40,17 +46,18 @@ farewell_new(struct loop *loop)
 	if (g == NULL)
 		return NULL;
 	g->loop = loop;
-	TAILQ_INIT(&g->list);
+	TAILQ_INIT(&g->said.list);
+	TAILQ_INIT(&g->waiting.list);
+	g->said.max = SAY_MAX;
+	g->waiting.max = WAIT_MAX;
 	return g;
 }
 
 static void
 end(struct lingering *x)
 {
-	struct farewell *g = x->farewell;
-
-	TAILQ_REMOVE(&g->list, x, next);
-	g->count--;
+	TAILQ_REMOVE(&x->among->list, x, next);
+	x->among->count--;
 	loop_disarm(&x->timer);
 	loop_remove(x->source);
 	fd_close(&x->fd);
@@ -64,7 +71,8 @@ farewell_free(struct farewell *g)
 
 	if (g == NULL)
 		return;
-	while ((x = TAILQ_FIRST(&g->list)) != NULL)
+	while ((x = TAILQ_FIRST(&g->said.list)) != NULL ||
+	    (x = TAILQ_FIRST(&g->waiting.list)) != NULL)
 		end(x);
 	free(g);
 }
@@ -94,7 +102,7 @@ more_came(void *arg, uint32_t events)
 }
 
 static void
-stay(struct farewell *g, int fd, size_t bytes, int64_t ns)
+stay(struct farewell *g, struct lingerers *among, int fd, size_t bytes, int64_t ns)
 {
 	struct lingering *x = calloc(1, sizeof(*x));
 
@@ -102,11 +110,11 @@ stay(struct farewell *g, int fd, size_t bytes, int64_t ns)
 		close(fd);
 		return;
 	}
-	if (g->count == LINGER_MAX)
-		end(TAILQ_FIRST(&g->list));
-	*x = (struct lingering){ .farewell = g, .fd = fd, .left = bytes };
-	TAILQ_INSERT_TAIL(&g->list, x, next);
-	g->count++;
+	if (among->count == among->max)
+		end(TAILQ_FIRST(&among->list));
+	*x = (struct lingering){ .among = among, .fd = fd, .left = bytes };
+	TAILQ_INSERT_TAIL(&among->list, x, next);
+	among->count++;
 	loop_arm(g->loop, &x->timer, loop_now(g->loop) + ns, leave_due, x);
 	x->source = loop_add(g->loop, fd, EPOLLIN, more_came, x);
 	if (x->source == NULL)
@@ -119,7 +127,7 @@ farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp)
 	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	if (is_tcp)
-		stay(g, fd, LINGER_BYTES, LINGER_NS);
+		stay(g, &g->said, fd, LINGER_BYTES, LINGER_NS);
 	else
 		close(fd);
 }
@@ -129,7 +137,7 @@ farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp)
 {
 	shutdown(fd, SHUT_WR);
 	if (is_tcp)
-		stay(g, fd, WAIT_BYTES, ns);
+		stay(g, &g->waiting, fd, WAIT_BYTES, ns);
 	else
 		close(fd);
 }

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,73 +32,128 @@ static void
 cannot_look(int error, struct victim_look *look, char *why, size_t size)
 {
 	look->closed = error == ENOENT;
-	snprintf(why, size, "%s", error == ENOENT ? "its connection is closed" : strerror(error));
+	snprintf(why, size, "%s", error == ENOENT ? "its connection is closed"
+	    : error == ETIMEDOUT ? "looking at it takes too long" : strerror(error));
+}
+
+/* It made its onlooker wait: whoever can do that could do it with each of its handlers. */
+static bool
+is_unseen(const struct pool_service *ps)
+{
+	return loop_now(ps->pool->loop) < ps->unseen_until_ns;
 }
 
 static void
-judge_tcp(struct child *c, struct victim_look *look, char *why, size_t size)
+turn_away(struct pool_service *ps)
 {
-	struct pool *p = c->service->pool;
-	int64_t now = loop_now(p->loop);
-	struct sockdiag_tcp t;
-	int error = p->diag == NULL ? EOPNOTSUPP
-	    : sockdiag_tcp(p->diag, &c->tuple_local, &c->tuple_peer, c->device, c->cookie, &t);
-
-	if (error != 0) {
-		cannot_look(error, look, why, size);
+	if (is_unseen(ps))
 		return;
-	}
+	ps->unseen_until_ns = loop_now(ps->pool->loop) + UNSEEN_NS;
+	log_message(RECORD_WARNING, "warning", "%s: looking at a handler took too long: none is "
+	    "looked at for 60s", ps->name);
+}
+
+static void
+take_tcp(struct child *c, struct onlooker_socket *s, struct victim_look *look)
+{
+	struct sockdiag_tcp *t = &s->tcp;
+	int64_t now = loop_now(c->service->pool->loop);
+
 	/* a PROXY header is not the client's */
-	t.received -= t.received < c->header_length ? t.received : c->header_length;
-	remember(c, &t, now);
-	c->inode = t.inode;
+	t->received -= t->received < c->header_length ? t->received : c->header_length;
+	remember(c, t, now);
+	c->inode = t->inode;
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,
-		.idle_ns = now - c->seen.moved_ns, .received = t.received, .acked = t.acked,
-		.unread = t.unread, .unsent = t.unsent, .unacked = t.unacked, .waits = true,
+		.idle_ns = now - c->seen.moved_ns, .received = t->received, .acked = t->acked,
+		.unread = t->unread, .unsent = t->unsent, .unacked = t->unacked, .waits = true,
 		.known = true };
 }
 
 static void
-judge_unix(struct child *c, struct victim_look *look, char *why, size_t size)
+take_unix(struct child *c, const struct onlooker_socket *s, struct victim_look *look)
 {
-	struct pool *p = c->service->pool;
-	int64_t now = loop_now(p->loop);
-	uint32_t unread, unsent;
-	int error = p->diag == NULL ? EOPNOTSUPP
-	    : sockdiag_unix(p->diag, c->inode, c->cookie, &unread, &unsent);
+	int64_t now = loop_now(c->service->pool->loop);
 
-	if (error != 0) {
-		cannot_look(error, look, why, size);
-		return;
-	}
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,
 		.idle_ns = c->seen.moved_ns != 0 ? now - c->seen.moved_ns : 0, .received = 1,
-		.acked = 1, .unread = unread, .unsent = unsent, .waits = true, .known = true };
+		.acked = 1, .unread = s->tcp.unread, .unsent = s->tcp.unsent, .waits = true,
+		.known = true };
 }
 
-void
-judge_socket(struct child *c, struct victim_look *look, char *why, size_t size)
+static void
+take_socket(struct child *c, struct onlooker_socket *s, struct victim_look *look, char *why)
+{
+	if (s->slow)
+		turn_away(c->service);
+	if (s->error != 0)
+		cannot_look(s->error, look, why, JUDGE_WHY);
+	else if (s->is_unix)
+		take_unix(c, s, look);
+	else
+		take_tcp(c, s, look);
+}
+
+static void
+begin_look(const struct child *c, struct victim_look *look, char *why)
 {
 	int64_t now = loop_now(c->service->pool->loop);
 
 	*look = (struct victim_look){ .age_ns = now - c->started_ns,
 		.idle_ns = now - (c->seen.moved_ns != 0 ? c->seen.moved_ns : c->started_ns) };
 	why[0] = '\0';
-	if (c->waits)
-		snprintf(why, size, "it accepts by itself (wait)");
-	else if (c->tuple_peer.u.sa.sa_family == AF_UNIX)
-		judge_unix(c, look, why, size);
-	else
-		judge_tcp(c, look, why, size);
 }
 
-/* It made its onlooker wait: whoever can do that could do it with each of its handlers. */
-static void
-turn_away(struct pool_service *ps)
+/* May it be asked about at all? */
+static bool
+is_askable(const struct child *c, char *why)
 {
-	ps->unseen_until_ns = loop_now(ps->pool->loop) + UNSEEN_NS;
-	log_message(RECORD_WARNING, "warning", "%s: looking at a handler took too long: none is "
-	    "looked at for 60s", ps->name);
+	if (c->waits)
+		snprintf(why, JUDGE_WHY, "it accepts by itself (wait)");
+	else if (is_unseen(c->service))
+		snprintf(why, JUDGE_WHY, "handlers of its service take too long to be looked at");
+	return why[0] == '\0';
+}
+
+void
+judge_sockets(struct child *const *c, size_t n, struct victim_look *look, char (*why)[JUDGE_WHY])
+{
+	static struct onlooker_socket s[JUDGE_BATCH];
+	size_t asked[JUDGE_BATCH], count = 0;
+
+	assert(n <= JUDGE_BATCH);
+	for (size_t i = 0; i < n; i++) {
+		begin_look(c[i], &look[i], why[i]);
+		if (!is_askable(c[i], why[i]))
+			continue;
+		s[count] = (struct onlooker_socket){ .local = c[i]->tuple_local,
+			.is_unix = c[i]->tuple_peer.u.sa.sa_family == AF_UNIX,
+			.peer = c[i]->tuple_peer, .device = c[i]->device, .inode = c[i]->inode,
+			.cookie = c[i]->cookie };
+		asked[count++] = i;
+	}
+	if (count > 0)
+		onlooker_sockets(c[0]->service->pool->onlooker, s, count);
+	for (size_t k = 0; k < count; k++)
+		take_socket(c[asked[k]], &s[k], &look[asked[k]], why[asked[k]]);
+}
+
+void
+judge_socket(struct child *c, struct victim_look *look, char why[JUDGE_WHY])
+{
+	judge_sockets(&c, 1, look, (char (*)[JUDGE_WHY])why);
+}
+
+bool
+judge_shut(struct child *c, const struct waiting_report *report)
+{
+	bool slow;
+	int error = onlooker_shut(c->service->pool->onlooker, report->pid, report->fd, c->cookie,
+	    c->version->evict.goodbye, &slow);
+
+	if (slow)
+		turn_away(c->service);
+	errno = error;
+	return error == 0;
 }
 
 static enum waiting
@@ -107,7 +163,7 @@ look(struct child *c, const struct judge_session *others, struct waiting_report 
 	enum waiting w;
 	bool stuck;
 
-	if (loop_now(ps->pool->loop) < ps->unseen_until_ns) {
+	if (is_unseen(ps)) {
 		*report = (struct waiting_report){ .fd = -1,
 			.why = "handlers of its service take too long to be looked at" };
 		return WAITING_UNKNOWN;

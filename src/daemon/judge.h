@@ -9,6 +9,7 @@
 #ifndef BERTH_JUDGE_H
 #define BERTH_JUDGE_H
 
+#include "../sys/onlooker.h"
 #include "../sys/waiting.h"
 #include "child.h"
 
@@ -18,8 +19,19 @@ struct judge_session {
 	size_t count;
 };
 
-/* The kernel's view of it; its handler is not looked at: waits is true.  look->known is false where the kernel has none, and why says why not; idle_ns is since it last had. */
-void judge_socket(struct child *c, struct victim_look *look, char *why, size_t size);
+/*
+ * The kernel's view of connections, JUDGE_BATCH at most at once; their handlers are not looked at: waits is true.  look[i].known is
+ * false where the kernel has none, or it could not be looked at, and why[i] says why; idle_ns is since it last had.
+ */
+#define JUDGE_BATCH ONLOOKER_BATCH
+#define JUDGE_WHY 64
+void judge_sockets(struct child *const *c, size_t n, struct victim_look *look, char (*why)[JUDGE_WHY]);
+
+/* Of one. */
+void judge_socket(struct child *c, struct victim_look *look, char why[JUDGE_WHY]);
+
+/* Shut its connection down, with its goodbye; report: of the look that found a process that has it.  False: not done. */
+bool judge_shut(struct child *c, const struct waiting_report *report);
 
 /* Then its handler: is it seen waiting?  Fills look->waits, known and, on unix sockets, idle_ns. */
 enum waiting judge_handler(struct child *c, const struct judge_session *others,

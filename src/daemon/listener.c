@@ -200,6 +200,18 @@ retry_due(void *arg)
 	l->newborn = false;
 }
 
+void
+listener_resume_all(struct pool_service *ps)
+{
+	struct listener *l, *next;
+
+	TAILQ_FOREACH_SAFE(l, &ps->holding, next_ready, next)
+		if (l->victim == NULL) {
+			evict_cancel(l);
+			listener_resume(l);
+		}
+}
+
 /* The IPv4 half of a pair with port 0, for whose port the IPv6 half is meant. */
 static struct listener *
 pair_of(const struct listener *l)
@@ -376,6 +388,9 @@ static void
 take_pending(struct listener *l, struct listener *from)
 {
 	evict_move(l, from);
+	if (from->starves)
+		TAILQ_REMOVE(&l->service->pool->starved, from, next_starved);
+	from->starves = false;
 	l->pending = from->pending;
 	l->pending.tried = false;
 	from->pending.fd = -1;
@@ -385,8 +400,10 @@ take_pending(struct listener *l, struct listener *from)
 		from->service->count.accepted--;
 		l->service->count.accepted++;
 	}
-	l->holds = l->victim != NULL;
-	enlist(l);
+	if (l->victim != NULL)
+		listener_hold(l, loop_now(l->service->pool->loop) + EVICT_VICTIM_NS);
+	else
+		enlist(l);
 }
 
 void

@@ -46,6 +46,9 @@ void listener_look_again(struct listener *l);
 void listener_hold(struct listener *l, int64_t until_ns);
 void listener_resume(struct listener *l);
 
+/* Why the service has no place has changed: what waits for one is decided anew, but for those whose victim is ending. */
+void listener_resume_all(struct pool_service *ps);
+
 /* accept(2) says that the socket is of no use any more: close it, and open it again by the retry timer. */
 void listener_broken(struct listener *l, int error);
 

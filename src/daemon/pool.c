@@ -12,12 +12,12 @@
 #include "../sys/log.h"
 #include "../sys/machine.h"
 #include "../sys/onlooker.h"
-#include "../sys/sockdiag.h"
 #include "carry.h"
 #include "child.h"
 #include "errpipe.h"
 #include "evict.h"
 #include "farewell.h"
+#include "listener.h"
 #include "proxied.h"
 
 #define SOURCES 32768		/* entries in the table: 2 MiB when all were used */
@@ -41,7 +41,7 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	TAILQ_INIT(&p->blocked);
 	TAILQ_INIT(&p->touched);
 	TAILQ_INIT(&p->surveys);
-	p->diag = sockdiag_new();
+	TAILQ_INIT(&p->starved);
 	p->onlooker = onlooker_new(loop);
 	read_machine(p);
 	p->limit = capacity_of(&p->capacity).connections;
@@ -57,11 +57,11 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 void
 pool_fini(struct pool *p)
 {
+	loop_disarm(&p->load_timer);
 	proxied_free(p->proxied);
 	evict_free(p->evict);
 	farewell_free(p->farewell);
 	onlooker_free(p->onlooker);
-	sockdiag_free(p->diag);
 	peers_free(p->peers);
 }
 
@@ -193,8 +193,6 @@ pool_reap_service(struct pool_service *ps)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 	TAILQ_REMOVE(&p->services, ps, next);
 	p->unused -= ps->unused;
-	if (p->starved == ps)
-		p->starved = NULL;
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->rate_timer);
@@ -322,12 +320,15 @@ static void
 decide_gate(struct pool_service *ps)
 {
 	struct admit_service_facts f = pool_service_facts(ps);
+	enum admit_verdict before = ps->gate;
 
 	ps->gate = admit_service(&f);
 	if (ps->gate == ADMIT_OK && ps->pool->load_max > 0 && has_listeners(ps) &&
 	    pool_gate(ps) == ADMIT_LOAD)
 		ps->gate = ADMIT_LOAD;
 	watch_gate(ps, &f);
+	if (ps->gate != before && ps->gate != ADMIT_OK)
+		listener_resume_all(ps);
 }
 
 /* accepted = pending + active + ended + failed + refused: what does not add up was lost, or counted twice. */
@@ -342,15 +343,14 @@ check_accounts(const struct pool_service *ps)
 	assert(c->accepted == sum);
 }
 
-/* Before all others, those that are in the middle of a round too. */
+/* Before all others, those that are in the middle of a round too: with at least one connection left in its own. */
 static void
 put_heir(struct pool_service *ps)
 {
-	struct pool_service *first = TAILQ_FIRST(&ps->pool->ready);
+	uint32_t credit = ps->credit;
 
-	if (first != NULL && first != ps && first->credit > 0)
-		move(first, POOL_BLOCKED, true);
-	move(ps, POOL_BLOCKED, true);
+	move(ps, POOL_READY, true);
+	ps->credit = credit > 0 ? credit : 1;
 }
 
 void
@@ -370,10 +370,10 @@ pool_refresh(struct pool *p)
 			move(ps, POOL_OUT, false);
 		else if (ps->heir && pool_gate(ps) == ADMIT_OK)
 			put_heir(ps);
-		else if (ps->queue == POOL_BLOCKED && ps->unused > 0)
-			move(ps, POOL_BLOCKED, true);
 		else if (ps->queue == POOL_OUT || can_act(ps, ADMIT_POOL_FULL))
 			move(ps, POOL_READY, false);
+		else if (ps->queue == POOL_BLOCKED && ps->unused > 0)
+			move(ps, POOL_BLOCKED, true);
 		ps->heir = false;
 		pool_reap_service(ps);
 	}
@@ -390,12 +390,14 @@ struct pool_service *
 pool_next(struct pool *p)
 {
 	struct pool_service *ps, *first;
+	struct listener *l;
 
 	if (p->short_of_resources)
 		return NULL;
-	ps = p->starved;
-	if (ps != NULL && ps->queue != POOL_OUT && ps->gate == ADMIT_OK && pool_gate(ps) == ADMIT_OK)
-		return ps;
+	TAILQ_FOREACH(l, &p->starved, next_starved)
+		if (l->service->queue != POOL_OUT && l->service->gate == ADMIT_OK &&
+		    pool_gate(l->service) == ADMIT_OK)
+			return l->service;
 	first = TAILQ_FIRST(&p->ready);
 	if ((first == NULL || first->credit == 0) && (ps = TAILQ_FIRST(&p->blocked)) != NULL &&
 	    pool_gate(ps) == ADMIT_OK) {
@@ -413,6 +415,22 @@ pool_next(struct pool *p)
 	return NULL;
 }
 
+static void
+load_due(void *arg)
+{
+	(void)arg;	/* the turn that it makes looks again */
+}
+
+void
+pool_watch_load(struct pool *p)
+{
+	if (p->load_max <= 0 || (TAILQ_EMPTY(&p->ready) && TAILQ_EMPTY(&p->blocked)) ||
+	    load_now(p) < p->load_max)
+		return;
+	if (!loop_armed(&p->load_timer))
+		loop_arm(p->loop, &p->load_timer, loop_now(p->loop) + LOAD_NS, load_due, p);
+}
+
 void
 pool_served(struct pool_service *ps)
 {
@@ -426,13 +444,18 @@ pool_served(struct pool_service *ps)
 
 /* ---- places ---- */
 
+uint32_t
+pool_reserve(const struct pool_service *ps)
+{
+	return ps->service != NULL && !ps->removed && !ps->overbooked && ps->service->enabled
+	    ? ps->service->limits.reserve : 0;
+}
+
 /* How much of its reserve is free: places that are nobody else's. */
 static void
 recount_reserve(struct pool_service *ps)
 {
-	uint32_t reserve = ps->service != NULL && !ps->removed && !ps->overbooked &&
-	    ps->service->enabled
-	    ? ps->service->limits.reserve : 0;
+	uint32_t reserve = pool_reserve(ps);
 	uint32_t unused = reserve > ps->active ? reserve - ps->active : 0;
 
 	ps->pool->unused += unused;
@@ -471,6 +494,16 @@ pool_prefer(struct pool_service *ps)
 	pool_touch(ps);
 }
 
+static void
+fit_peer(void *arg, struct peer *entry)
+{
+	const struct pool_service *ps = arg;
+
+	if (entry->service == ps->number)
+		bucket_fit(&entry->bucket, &ps->service->limits.rate_per_source,
+		    loop_now(ps->pool->loop));
+}
+
 void
 pool_fit(struct pool_service *ps, const struct service *before)
 {
@@ -485,6 +518,10 @@ pool_fit(struct pool_service *ps, const struct service *before)
 	if (s->limits.rate.count != 0)
 		bucket_fit(&ps->bucket, &s->limits.rate, loop_now(ps->pool->loop));
 	child_recount_sources(ps, before);
+	if (before != NULL && s->limits.rate_per_source.count != 0 &&
+	    memcmp(&before->limits.rate_per_source, &s->limits.rate_per_source,
+		sizeof(s->limits.rate_per_source)) != 0)
+		peers_each(ps->pool->peers, fit_peer, ps);
 }
 
 /* ---- shortage of resources ---- */
@@ -498,8 +535,9 @@ shortage_due(void *arg)
 }
 
 void
-pool_shortage(struct pool *p, int error)
+pool_shortage(struct pool *p, enum pool_shortage_of what, int error)
 {
+	p->short_of = what;
 	if (p->shortage_since_ns == 0) {
 		struct record r;
 
@@ -527,11 +565,11 @@ pool_shortage_wait(struct pool *p, int64_t ns)
 }
 
 void
-pool_shortage_over(struct pool *p)
+pool_shortage_over(struct pool *p, enum pool_shortage_of what)
 {
 	struct record r;
 
-	if (p->shortage_since_ns == 0)
+	if (p->shortage_since_ns == 0 || (what == POOL_SHORT_OF_ACCEPT && p->short_of != what))
 		return;
 	backoff_reset(&p->shortage);
 	loop_disarm(&p->shortage_timer);

@@ -40,7 +40,6 @@ struct farewell;
 struct carry_targets;
 struct onlooker;
 struct proxied;
-struct sockdiag;
 struct survey;
 struct pool_service;
 
@@ -60,6 +59,7 @@ struct arrival {
 struct listener {
 	TAILQ_ENTRY(listener) next;		/* in its service's list, in the order of the file */
 	TAILQ_ENTRY(listener) next_ready;	/* in its service's list of ready or of holding ones */
+	TAILQ_ENTRY(listener) next_starved;
 	TAILQ_ENTRY(listener) next_want;	/* of those whose pending connection wants a victim */
 	struct pool_service *service;
 	struct endpoint_key key;		/* as asked for */
@@ -75,6 +75,7 @@ struct listener {
 	int quota;
 	struct arrival pending;	/* at most one: nothing more is accepted before it is settled */
 	bool holds;		/* ... and nothing is to be done for it before something happens */
+	bool starves;		/* ... because there were no resources for it (pool->starved) */
 	bool wants;		/* ... but a victim is looked for: now, or (wants_later) again in a while */
 	bool wants_later;
 	int64_t wants_since_ns;
@@ -169,7 +170,6 @@ struct pool {
 	double load_max;			/* limits.load of berth.json; 0: none */
 	double load;				/* as of load_at_ns */
 	int64_t load_at_ns;
-	struct sockdiag *diag;			/* NULL: the kernel has none */
 	struct onlooker *onlooker;
 	struct evict *evict;
 	TAILQ_HEAD(, survey) surveys;		/* that are being made, or used */
@@ -182,7 +182,9 @@ struct pool {
 	int64_t shortage_since_ns;
 	struct backoff shortage;
 	struct loop_timer shortage_timer;
-	struct pool_service *starved;		/* has a connection that waits for resources; NULL: none */
+	TAILQ_HEAD(, listener) starved;		/* their pending connection waits for resources: tried first */
+	enum pool_shortage_of { POOL_SHORT_OF_ACCEPT, POOL_SHORT_OF_START } short_of;
+	struct loop_timer load_timer;
 	TAILQ_HEAD(, errpipe) idle_pipes;	/* of all services, the longest idle first */
 	unsigned idle_count;
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
@@ -237,6 +239,12 @@ struct admit_service_facts pool_service_facts(const struct pool_service *ps);
 struct pool_service *pool_next(struct pool *p);
 void pool_served(struct pool_service *ps);
 
+/* While limits.load of berth.json holds somebody back, see to it that it is looked at again. */
+void pool_watch_load(struct pool *p);
+
+/* The reserve that it has in fact: none without a file, disabled, or where it does not fit. */
+uint32_t pool_reserve(const struct pool_service *ps);
+
 /* Take and give back one place of the pool and of the service. */
 void pool_take_place(struct pool_service *ps);
 void pool_give_place(struct pool_service *ps);
@@ -249,12 +257,12 @@ void pool_fit(struct pool_service *ps, const struct service *before);
 
 /*
  * accept(2) or clone(2) had no resources: nothing is accepted until a connection that is evicted for it has ended, or,
- * if there is none, until a timer or the end of any handler.  pool_shortage_over() after the first success.
+ * if there is none, until a timer or the end of any handler.  pool_shortage_over() after the first success of what had failed.
  */
-void pool_shortage(struct pool *p, int error);
+void pool_shortage(struct pool *p, enum pool_shortage_of what, int error);
 void pool_shortage_pause(struct pool *p);
 void pool_shortage_wait(struct pool *p, int64_t ns);	/* a victim ends: its user may hold it up */
-void pool_shortage_over(struct pool *p);
+void pool_shortage_over(struct pool *p, enum pool_shortage_of what);
 void pool_shortage_wake(struct pool *p);
 
 /* How a handler ended, for the throttle; logs a throttle that begins or ends. */

@@ -107,9 +107,9 @@ start_one(struct listener *l)
 		l->handlers--;
 		ps->count.accepted--;
 		pool_give_place(ps);
-		pool_shortage(ps->pool, error);
+		pool_shortage(ps->pool, POOL_SHORT_OF_START, error);
 	} else {
-		pool_shortage_over(ps->pool);
+		pool_shortage_over(ps->pool, POOL_SHORT_OF_START);
 	}
 	if (fd != one)
 		free(fd);

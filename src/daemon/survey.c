@@ -6,9 +6,8 @@
 
 #include "../sys/procs.h"
 
-#define SOCKETS 128		/* a step: of 3 us each */
-#define PROCESSES 64		/* of 10 us */
-#define HANDLERS 8		/* of 100 us */
+#define PROCESSES 64		/* a step: of 10 us each */
+#define STEP_NS 1000000LL	/* or handlers for so long */
 #define MEMBERS 64		/* of a session; more is unknown anyway */
 
 static bool
@@ -89,16 +88,29 @@ survey_forget(struct pool *p, const struct child *c)
 /* ---- steps ---- */
 
 static void
-look_at_socket(struct survey_item *item)
+look_at_sockets(struct survey *s)
 {
-	char why[64];
+	struct child *c[JUDGE_BATCH];
+	struct survey_item *item[JUDGE_BATCH];
+	struct victim_look look[JUDGE_BATCH];
+	char why[JUDGE_BATCH][JUDGE_WHY];
+	size_t n = 0;
 
-	if (item->child == NULL)
-		return;
-	judge_socket(item->child, &item->look, why, sizeof(why));
-	item->state = judge_state(item->child, &item->look);
-	if (why[0] != '\0')
-		item->why = strdup(why);
+	for (; s->socket < s->count && n < JUDGE_BATCH; s->socket++) {
+		if (s->item[s->socket].child == NULL)
+			continue;
+		item[n] = &s->item[s->socket];
+		c[n] = item[n]->child;
+		n++;
+	}
+	if (n > 0)
+		judge_sockets(c, n, look, why);
+	for (size_t i = 0; i < n; i++) {
+		item[i]->look = look[i];
+		item[i]->state = judge_state(c[i], &look[i]);
+		if (why[i][0] != '\0')
+			item[i]->why = strdup(why[i]);
+	}
 }
 
 static void
@@ -173,18 +185,16 @@ walk(struct survey *s)
 bool
 survey_step(struct survey *s)
 {
-	size_t end;
+	int64_t end = loop_clock() + STEP_NS;
 
 	if (s->socket < s->count) {
-		end = s->socket + SOCKETS < s->count ? s->socket + SOCKETS : s->count;
-		while (s->socket < end)
-			look_at_socket(&s->item[s->socket++]);
+		look_at_sockets(s);
 	} else if (!s->walked && s->count > 0) {
 		walk(s);
 	} else if (s->handler < s->count) {
-		end = s->handler + HANDLERS < s->count ? s->handler + HANDLERS : s->count;
-		while (s->handler < end)
+		do
 			look_at_handler(s, &s->item[s->handler++]);
+		while (s->handler < s->count && loop_clock() < end);
 	}
 	return s->socket == s->count && (s->walked || s->count == 0) && s->handler == s->count;
 }

@@ -15,6 +15,8 @@
 
 #include "fd.h"
 
+/* A user of its own, whom no handler runs as: a process of the same user could stop it.  Else nobody. */
+#define ALONE 65533
 #define NOBODY 65534
 
 /* One that was let go, until it can be reaped. */
@@ -37,8 +39,11 @@ drop_privileges(void)
 		return false;
 	if (geteuid() != 0)
 		return true;
-	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
-	    setresuid(NOBODY, NOBODY, NOBODY) == 0;
+	if (setgroups(0, NULL) < 0)
+		return false;
+	if (setresgid(ALONE, ALONE, ALONE) == 0 && setresuid(ALONE, ALONE, ALONE) == 0)
+		return true;
+	return setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
 static void __attribute__((noreturn))
@@ -124,6 +129,17 @@ aide_stop(struct aide *a, bool by_force)
 	fd_close(&pidfd);
 	free(x);
 	waitpid(a->pid, NULL, WNOHANG);
+}
+
+unsigned
+aide_leaving_count(const struct aide *a)
+{
+	const struct aide_leaving *x;
+	unsigned n = 0;
+
+	LIST_FOREACH(x, &a->leaving, next)
+		n++;
+	return n;
 }
 
 void

@@ -2,41 +2,66 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "aide.h"
+#include "fd.h"
 #include "procs.h"
 
 #define IDLE_NS 1000000000LL
-#define ANSWER_MS 100		/* a look takes less than 10 ms */
+#define ANSWER_MS 50		/* what is asked takes less than 10 ms */
 #define ANSWER_TRIES 10		/* as long as it was only not given a processor */
+#define SLOW_NS 10000000LL	/* of processor time, for one question */
 #define OTHERS_MAX 64
+#define LOST_MAX 4		/* that were let go and do not end: no more are made */
 #define PRIORITY -5
+
+enum subject { LOOK, SOCKET, SHUT };
 
 struct question {
 	uint64_t number;
-	pid_t leader, others[OTHERS_MAX];
-	size_t n;
-	uint64_t socket;
-	bool any;
+	enum subject subject;
+	union {
+		struct {
+			pid_t leader, others[OTHERS_MAX];
+			size_t n;
+			uint64_t socket;
+			bool any;
+		} look;
+		struct onlooker_socket socket;
+		struct {
+			pid_t pid;
+			int fd;
+			uint64_t cookie;
+			char text[ONLOOKER_TEXT_MAX];
+			size_t len;
+		} shut;
+	};
 };
 
 struct answer {
 	uint64_t number;
+	int64_t took_ns;		/* processor time */
+	int error;
 	enum waiting waiting;
 	struct waiting_report report;
+	struct sockdiag_tcp tcp;
 };
 
 struct onlooker {
 	struct aide aide;
 	uint64_t number;
 	bool keep, direct;
+	struct sockdiag *diag;		/* of its own: direct */
 	struct loop_timer idle;
 };
 
@@ -49,21 +74,92 @@ onlooker_new(struct loop *loop)
 		return NULL;
 	aide_init(&o->aide, loop);
 	o->direct = geteuid() != 0;
+	if (o->direct)
+		o->diag = sockdiag_new();
 	return o;
+}
+
+/* ---- what is done, in the child or directly ---- */
+
+static void
+do_socket(struct sockdiag *d, const struct onlooker_socket *s, struct answer *a)
+{
+	if (d == NULL)
+		a->error = EOPNOTSUPP;
+	else if (s->is_unix)
+		a->error = sockdiag_unix(d, s->inode, s->cookie, &a->tcp.unread, &a->tcp.unsent);
+	else
+		a->error = sockdiag_tcp(d, &s->local, &s->peer, s->device, s->cookie, &a->tcp);
+}
+
+static int
+do_shut(pid_t pid, int number, uint64_t cookie, const char *text, size_t len)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), fd, error = 0;
+	uint64_t its;
+
+	if (pidfd < 0)
+		return errno;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	error = fd < 0 ? errno : 0;
+	close(pidfd);
+	if (fd < 0)
+		return error;
+	if (!sockdiag_name(fd, &its, NULL) || its != cookie) {
+		close(fd);
+		return EBADF;
+	}
+	if (len > 0)
+		send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_RDWR);
+	close(fd);
+	return 0;
+}
+
+static void
+do_question(struct sockdiag *d, const struct question *q, struct answer *a)
+{
+	switch (q->subject) {
+	case LOOK:
+		a->waiting = waiting_look(q->look.leader, q->look.others, q->look.n, q->look.socket,
+		    q->look.any, &a->report);
+		break;
+	case SOCKET:
+		do_socket(d, &q->socket, a);
+		break;
+	case SHUT:
+		a->error = do_shut(q->shut.pid, q->shut.fd, q->shut.cookie, q->shut.text,
+		    q->shut.len);
+		break;
+	}
 }
 
 /* ---- the child ---- */
 
+static int64_t
+processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void
 look_on(int fd)
 {
-	struct question q;
+	struct sockdiag *d = sockdiag_new();
+	static struct question q;
 	struct answer a;
+	ssize_t n;
 
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
-	while (recv(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
+	while ((n = recv(fd, &q, sizeof(q), 0)) == (ssize_t)sizeof(q)) {
+		int64_t began = processor_time();
+
 		a = (struct answer){ .number = q.number };
-		a.waiting = waiting_look(q.leader, q.others, q.n, q.socket, q.any, &a.report);
+		do_question(d, &q, &a);
+		a.took_ns = processor_time() - began;
 		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
 			break;
 	}
@@ -85,6 +181,7 @@ onlooker_free(struct onlooker *o)
 		return;
 	let_go(o, true);
 	aide_fini(&o->aide);
+	sockdiag_free(o->diag);
 	free(o);
 }
 
@@ -94,10 +191,16 @@ idle_due(void *arg)
 	let_go(arg, false);
 }
 
+/* One is there; false: it cannot be had. */
 static bool
 begin(struct onlooker *o)
 {
-	return aide_start(&o->aide, "berthd-look", false, look_on);
+	if (o->aide.fd < 0 && (aide_leaving_count(&o->aide) >= LOST_MAX ||
+	    !aide_start(&o->aide, "berthd-look", false, look_on)))
+		return false;
+	if (!o->keep)
+		loop_arm(o->aide.loop, &o->idle, loop_now(o->aide.loop) + IDLE_NS, idle_due, o);
+	return true;
 }
 
 void
@@ -106,9 +209,7 @@ onlooker_keep(struct onlooker *o, bool keep)
 	o->keep = keep && !o->direct;
 	if (o->direct)
 		return;
-	if (keep && o->aide.fd < 0)
-		begin(o);
-	if (keep)
+	if (keep && begin(o))
 		loop_disarm(&o->idle);
 	else if (o->aide.fd >= 0)
 		loop_arm(o->aide.loop, &o->idle, loop_now(o->aide.loop) + IDLE_NS, idle_due, o);
@@ -116,7 +217,7 @@ onlooker_keep(struct onlooker *o, bool keep)
 
 /* Has it not been given a processor?  Then it is not stuck. */
 static bool
-is_runnable(pid_t pid)
+is_starved(pid_t pid)
 {
 	struct procs_entry e;
 	char path[32];
@@ -129,20 +230,53 @@ enum awaited { ANSWERED, LOST, STUCK };
 
 /* LOST: the child has ended (killed, for want of memory perhaps). */
 static enum awaited
-ask(struct onlooker *o, const struct question *q, struct answer *a)
+await(struct onlooker *o, struct answer *a)
 {
 	struct pollfd p = { .fd = o->aide.fd, .events = POLLIN };
 
-	if (send(o->aide.fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(*q))
-		return LOST;
 	for (int i = 0; i < ANSWER_TRIES; i++) {
-		if (poll(&p, 1, ANSWER_MS) > 0)
-			return recv(o->aide.fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a) &&
-			    a->number == q->number ? ANSWERED : LOST;
-		if (!is_runnable(o->aide.pid))
+		/* looked at once more after it was not runnable: it may have answered in between */
+		bool starved = i == 0 || is_starved(o->aide.pid);
+
+		if (poll(&p, 1, starved ? ANSWER_MS : 0) > 0)
+			return recv(o->aide.fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a)
+			    ? ANSWERED : LOST;
+		if (!starved)
 			break;
 	}
 	return STUCK;
+}
+
+static bool
+ask(struct onlooker *o, struct question *q)
+{
+	q->number = ++o->number;
+	return send(o->aide.fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q);
+}
+
+/* One question and its answer; false: there is none. */
+static bool
+converse(struct onlooker *o, struct question *q, struct answer *a, bool *slow)
+{
+	enum awaited w = LOST;
+
+	*slow = false;
+	if (o->direct) {
+		*a = (struct answer){ 0 };
+		do_question(o->diag, q, a);
+		return true;
+	}
+	for (int i = 0; i < 2 && w == LOST; i++) {
+		if (!begin(o))
+			return false;
+		w = ask(o, q) ? await(o, a) : LOST;
+		if (w != ANSWERED)
+			let_go(o, true);
+	}
+	*slow = w == STUCK || (w == ANSWERED && a->took_ns > SLOW_NS);
+	if (w != ANSWERED && o->keep)
+		begin(o);
+	return w == ANSWERED;
 }
 
 static enum waiting
@@ -155,36 +289,104 @@ cannot(struct waiting_report *r, const char *why)
 
 enum waiting
 onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, uint64_t socket,
-    bool any, struct waiting_report *r, bool *stuck)
+    bool any, struct waiting_report *r, bool *slow)
 {
-	struct question q = { .number = ++o->number, .leader = leader, .n = n, .socket = socket,
-		.any = any };
-	enum awaited awaited = LOST;
+	static struct question q;
 	struct answer a;
 
-	*stuck = false;
-	if (o->direct)
-		return waiting_look(leader, others, n, socket, any, r);
+	*slow = false;
 	if (n > OTHERS_MAX)
 		return cannot(r, "its session is too large");
+	q.subject = LOOK;
+	q.look.leader = leader;
+	q.look.n = n;
+	q.look.socket = socket;
+	q.look.any = any;
 	if (n > 0)
-		memcpy(q.others, others, n * sizeof(*others));
-	for (int i = 0; i < 2; i++) {
-		if (o->aide.fd < 0 && !begin(o))
-			return cannot(r, "no process to look with");
-		if (!o->keep)
-			loop_arm(o->aide.loop, &o->idle, loop_now(o->aide.loop) + IDLE_NS, idle_due, o);
-		awaited = ask(o, &q, &a);
-		if (awaited == ANSWERED) {
-			*r = a.report;
-			return a.waiting;
-		}
-		let_go(o, true);
-		if (awaited == STUCK)
+		memcpy(q.look.others, others, n * sizeof(*others));
+	if (!converse(o, &q, &a, slow))
+		return cannot(r, *slow ? "looking at it takes too long" : "no process to look with");
+	*r = a.report;
+	return a.waiting;
+}
+
+int
+onlooker_shut(struct onlooker *o, pid_t pid, int fd, uint64_t cookie, const char *text, bool *slow)
+{
+	static struct question q;
+	struct answer a;
+
+	q.subject = SHUT;
+	q.shut.pid = pid;
+	q.shut.fd = fd;
+	q.shut.cookie = cookie;
+	q.shut.len = text != NULL ? strnlen(text, sizeof(q.shut.text)) : 0;
+	memcpy(q.shut.text, text != NULL ? text : "", q.shut.len);
+	return converse(o, &q, &a, slow) ? a.error : ETIMEDOUT;
+}
+
+static void
+take_answer(struct onlooker_socket *s, const struct answer *a)
+{
+	s->error = a->error;
+	s->tcp = a->tcp;
+	s->slow = a->took_ns > SLOW_NS;
+}
+
+/* Questions go out together, and their answers come in this order; how many came, and why no more did. */
+static size_t
+converse_all(struct onlooker *o, struct onlooker_socket *s, size_t n, enum awaited *w)
+{
+	static struct question q;
+	struct answer a;
+	size_t asked = 0, done = 0;
+
+	q.subject = SOCKET;
+	*w = LOST;
+	while (asked < n) {
+		q.socket = s[asked];
+		if (!ask(o, &q))
 			break;
+		asked++;
 	}
-	*stuck = awaited == STUCK;
+	while (done < asked && (*w = await(o, &a)) == ANSWERED)
+		take_answer(&s[done++], &a);
+	return done;
+}
+
+static void
+look_directly(struct onlooker *o, struct onlooker_socket *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct answer a = { 0 };
+
+		do_socket(o->diag, &s[i], &a);
+		take_answer(&s[i], &a);
+	}
+}
+
+void
+onlooker_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n)
+{
+	enum awaited w;
+	size_t done = 0, lost = 0;
+
+	if (o->direct) {
+		look_directly(o, s, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		s[i].error = ETIMEDOUT;
+	while (done < n && lost < 2 && begin(o)) {
+		done += converse_all(o, s + done, n - done, &w);
+		if (done == n || w == ANSWERED)
+			continue;
+		let_go(o, true);
+		lost += w == LOST;
+		/* the one that it got stuck at is left out; the others are asked again */
+		if (w == STUCK)
+			s[done++].slow = true;
+	}
 	if (o->keep)
 		begin(o);
-	return cannot(r, *stuck ? "looking at it takes too long" : "the process to look with ends");
 }
