@@ -117,6 +117,11 @@ show_accepted(struct ctl_table *t, const json_t *s)
 		return;
 	(void)snprintf(text, sizeof(text), "%lld", ctl_number(s, "evicted"));
 	ctl_table_row(t, "evicted", text, NULL);
+	if (ctl_number(s, "dropped") == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%lld datagrams that no handler read",
+	    ctl_number(s, "dropped"));
+	ctl_table_row(t, "dropped", text, NULL);
 }
 
 /* The reason that comes after this one: of a smaller count, or of the same one and a later name. */

@@ -11,6 +11,7 @@
 #include "../pure/plan.h"
 #include "../sys/log.h"
 #include "../sys/onlooker.h"
+#include "farewell.h"
 #include "listener.h"
 #include "post.h"
 #include "proxied.h"
@@ -450,6 +451,12 @@ is_proxied(const struct service *s)
 	return s->proxy.from.set;
 }
 
+static bool
+lingers(const struct service *s)
+{
+	return s->timeouts.linger_ns != 0;
+}
+
 /* Does any open service need it? */
 static bool
 any(const struct apply *a, bool (*needs)(const struct service *s))
@@ -498,6 +505,7 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 	report_waiting(&a, report);
 	onlooker_keep(p->onlooker, any(&a, evicts));
 	proxied_keep(p->proxied, any(&a, is_proxied));
+	farewell_keep(p->farewell, any(&a, lingers));
 	apply_free(&a);
 	return news;
 }

@@ -93,7 +93,7 @@ record_child(struct record *r, const struct child *c, enum record_level level, c
 static uint32_t
 limit_of(const struct service *s)
 {
-	return s->wait ? 0 : s->limits.connections;
+	return s->wait ? s->handlers.max : s->limits.connections;
 }
 
 static void
@@ -200,8 +200,8 @@ log_failure(const struct child *c, enum spawn_step step, const char *error)
 	    child_log_peer(c->version, &c->peer, c->peer_uid, peer, sizeof(peer)));
 	record_text(&r, "step", spawn_step_name(step));
 	record_text(&r, "error", error);
-	if (step == SPAWN_STEP_EXEC && c->version->exec != NULL)
-		record_text(&r, "path", c->version->exec[0]);
+	if (step == SPAWN_STEP_EXEC)
+		record_text(&r, "path", c->version->exec != NULL ? c->version->exec[0] : "berth-relay");
 	if (step == SPAWN_STEP_CHDIR)
 		record_text(&r, "path", c->version->process.working_directory);
 	if (step >= SPAWN_STEP_SETGROUPS && step <= SPAWN_STEP_SETUID)
@@ -746,7 +746,7 @@ child_new(struct pool_service *ps, const struct child_work *w)
 	c->pidfd = c->kept = -1;
 	c->local = *w->local;
 	c->started_ns = loop_now(ps->pool->loop);
-	c->active = ps->active;
+	c->active = ps->active - ps->reading;
 	set_client(c, w);
 	TAILQ_INSERT_TAIL(&ps->children, c, next);
 	return c;
@@ -897,6 +897,8 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	if (c->version->what == SPEC_RELAY && (c->carry = carry_open(c, &status)) == NULL) {
 		res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
 			.error = errno, .pidfd = -1 };
+		if (errno == ENOENT)
+			res.step = SPAWN_STEP_EXEC;
 		goto started;
 	}
 	build(c, job, w);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -234,7 +235,7 @@ dispatch_serve(struct pool_service *ps, const struct child_work *w)
 		f = admission_facts(ps, &who);
 		v = admit_source(&f);
 		admit_source_rule(&f, rule, sizeof(rule));
-		if (v == ADMIT_OK)
+		if (v == ADMIT_OK && !w->admitted)
 			v = pool_verdict(ps);
 	}
 	if (v == ADMIT_OK) {
@@ -259,6 +260,8 @@ hand_over(struct listener *l)
 	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
 	if (proxied_take(ps, &l->pending, &local)) {
+		/* given back when it is charged with what its source costs */
+		bucket_charge(&ps->bucket, &ps->service->limits.rate, loop_now(ps->pool->loop));
 		settle(l);
 		return;
 	}
@@ -339,6 +342,7 @@ take(struct listener *l)
 {
 	struct pool *p = l->service->pool;
 	struct addr peer;
+	char reason[96];
 	int fd, error;
 
 	switch (sock_accept(l->sock.fd, &fd, &peer)) {
@@ -370,7 +374,8 @@ take(struct listener *l)
 	case SOCK_BROKEN:
 		break;
 	}
-	listener_broken(l, errno);
+	snprintf(reason, sizeof(reason), "accept: %s", strerror(errno));
+	listener_broken(l, reason);
 	return TAKEN_BROKEN;
 }
 

@@ -9,24 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../builtin/drain.h"
+#include "../sys/aide.h"
 #include "../sys/fd.h"
 
-#define SAY_MAX 64		/* that were told something, */
-#define WAIT_MAX 256		/* and that lost their handler */
+#define SAY_MAX 64		/* that were told something, at once */
 #define LINGER_NS 500000000LL
 #define LINGER_BYTES 65536
-#define WAIT_BYTES ((size_t)1 << 40)	/* as much as comes in the time */
-#define STEP_BYTES (1 << 20)		/* of them a turn */
-
-/* Those of one kind. */
-struct lingerers {
-	TAILQ_HEAD(lingering_list, lingering) list; /* the oldest first */
-	unsigned count, max;
-};
 
 struct lingering {
 	TAILQ_ENTRY(lingering) next;
-	struct lingerers *among;
+	struct farewell *farewell;
 	int fd;
 	struct loop_source *source;
 	struct loop_timer timer;
@@ -35,7 +28,9 @@ struct lingering {
 
 struct farewell {
 	struct loop *loop;
-	struct lingerers said, waiting;
+	TAILQ_HEAD(, lingering) list;	/* the oldest first */
+	unsigned count;
+	struct aide aide;
 };
 
 struct farewell *
@@ -46,18 +41,16 @@ farewell_new(struct loop *loop)
 	if (g == NULL)
 		return NULL;
 	g->loop = loop;
-	TAILQ_INIT(&g->said.list);
-	TAILQ_INIT(&g->waiting.list);
-	g->said.max = SAY_MAX;
-	g->waiting.max = WAIT_MAX;
+	TAILQ_INIT(&g->list);
+	aide_init(&g->aide, loop);
 	return g;
 }
 
 static void
 end(struct lingering *x)
 {
-	TAILQ_REMOVE(&x->among->list, x, next);
-	x->among->count--;
+	TAILQ_REMOVE(&x->farewell->list, x, next);
+	x->farewell->count--;
 	loop_disarm(&x->timer);
 	loop_remove(x->source);
 	fd_close(&x->fd);
@@ -71,9 +64,10 @@ farewell_free(struct farewell *g)
 
 	if (g == NULL)
 		return;
-	while ((x = TAILQ_FIRST(&g->said.list)) != NULL ||
-	    (x = TAILQ_FIRST(&g->waiting.list)) != NULL)
+	while ((x = TAILQ_FIRST(&g->list)) != NULL)
 		end(x);
+	aide_stop(&g->aide, false);
+	aide_fini(&g->aide);
 	free(g);
 }
 
@@ -88,8 +82,7 @@ static void
 more_came(void *arg, uint32_t events)
 {
 	struct lingering *x = arg;
-	size_t step = x->left < STEP_BYTES ? x->left : STEP_BYTES;
-	ssize_t n = recv(x->fd, NULL, step, MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t n = recv(x->fd, NULL, x->left, MSG_DONTWAIT | MSG_TRUNC);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -102,7 +95,7 @@ more_came(void *arg, uint32_t events)
 }
 
 static void
-stay(struct farewell *g, struct lingerers *among, int fd, size_t bytes, int64_t ns)
+stay(struct farewell *g, int fd)
 {
 	struct lingering *x = calloc(1, sizeof(*x));
 
@@ -110,12 +103,12 @@ stay(struct farewell *g, struct lingerers *among, int fd, size_t bytes, int64_t 
 		close(fd);
 		return;
 	}
-	if (among->count == among->max)
-		end(TAILQ_FIRST(&among->list));
-	*x = (struct lingering){ .among = among, .fd = fd, .left = bytes };
-	TAILQ_INSERT_TAIL(&among->list, x, next);
-	among->count++;
-	loop_arm(g->loop, &x->timer, loop_now(g->loop) + ns, leave_due, x);
+	if (g->count == SAY_MAX)
+		end(TAILQ_FIRST(&g->list));
+	*x = (struct lingering){ .farewell = g, .fd = fd, .left = LINGER_BYTES };
+	TAILQ_INSERT_TAIL(&g->list, x, next);
+	g->count++;
+	loop_arm(g->loop, &x->timer, loop_now(g->loop) + LINGER_NS, leave_due, x);
 	x->source = loop_add(g->loop, fd, EPOLLIN, more_came, x);
 	if (x->source == NULL)
 		end(x);
@@ -127,17 +120,56 @@ farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp)
 	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	if (is_tcp)
-		stay(g, &g->said, fd, LINGER_BYTES, LINGER_NS);
+		stay(g, fd);
 	else
 		close(fd);
 }
 
+/* ---- those that lost their handler ---- */
+
+static bool
+begin(struct farewell *g)
+{
+	return g->aide.fd >= 0 || aide_start(&g->aide, "berthd-drain", true, drain_run);
+}
+
+void
+farewell_keep(struct farewell *g, bool keep)
+{
+	if (keep)
+		begin(g);
+	else
+		aide_stop(&g->aide, false);
+}
+
+static bool
+order(struct farewell *g, int fd, int64_t ns)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct drain_order o = { .ns = ns };
+	struct iovec iov = { .iov_base = &o, .iov_len = sizeof(o) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &fd, sizeof(int));
+	return sendmsg(g->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(o);
+}
+
+/* An aide that takes nothing any more, or has died, is replaced. */
 void
 farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp)
 {
-	shutdown(fd, SHUT_WR);
-	if (is_tcp)
-		stay(g, &g->waiting, fd, WAIT_BYTES, ns);
-	else
-		close(fd);
+	for (int i = 0; is_tcp && i < 2 && begin(g); i++) {
+		if (order(g, fd, ns))
+			break;
+		aide_stop(&g->aide, true);
+	}
+	close(fd);
 }

@@ -21,9 +21,12 @@ void farewell_free(struct farewell *g);		/* closes all; NULL is harmless */
  */
 void farewell_say(struct farewell *g, int fd, const char *text, bool is_tcp);
 
+/* From now on the aide that drains is there, or only when it is needed: whether any service has timeouts.linger. */
+void farewell_keep(struct farewell *g, bool keep);
+
 /*
  * The handler of fd, which is taken over, has ended: shut down, take what its client still sends for up to ns, and close when the
- * client has closed.
+ * client has closed.  An aide does it (builtin/drain.h); where there is none, it is closed at once.
  */
 void farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp);
 

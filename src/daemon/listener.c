@@ -444,15 +444,12 @@ listener_remove(struct listener *l)
 }
 
 void
-listener_broken(struct listener *l, int error)
+listener_broken(struct listener *l, const char *reason)
 {
-	char reason[96];
-
 	if (l->stopping) {
 		listener_remove(l);
 		return;
 	}
-	snprintf(reason, sizeof(reason), "accept: %s", strerror(error));
 	listener_mark_empty(l);
 	close_socket(l);
 	wait_for_retry(l, reason);

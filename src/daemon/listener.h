@@ -49,8 +49,8 @@ void listener_resume(struct listener *l);
 /* Why the service has no place has changed: what waits for one is decided anew, but for those whose victim is ending. */
 void listener_resume_all(struct pool_service *ps);
 
-/* accept(2) says that the socket is of no use any more: close it, and open it again by the retry timer. */
-void listener_broken(struct listener *l, int error);
+/* The socket is of no use any more: close it, and open it again by the retry timer.  l may be gone afterwards. */
+void listener_broken(struct listener *l, const char *reason);
 
 /* Is there a socket? */
 static inline bool listener_is_open(const struct listener *l) { return l->sock.fd >= 0; }

@@ -297,7 +297,8 @@ post_left_work(struct child *c)
 	}
 	if (++l->unread < UNREAD_MAX)
 		return false;
-	l->unread = 0;
+	/* the one that is let in after the pause has to do better at once */
+	l->unread = UNREAD_MAX - 1;
 	if (endpoint_is_datagram(l->key.kind))
 		drop_stale(l);
 	return true;
@@ -320,7 +321,7 @@ post_ended(struct child *c)
 	if (endpoint_is_datagram(l->key.kind))
 		sock_disconnect(l->sock.fd);
 	if (sock_is_spent(&l->sock, l->key.kind)) {
-		listener_broken(l, EPIPE);
+		listener_broken(l, "a handler has shut it down");
 		return;
 	}
 	if (!s->wait && l->handlers == 0)

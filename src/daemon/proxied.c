@@ -116,7 +116,7 @@ serve(struct reading *r, const struct header_answer *a)
 	struct addr peer = copy.arrival.peer, local = copy.local;
 	struct child_work w = { .arrival = &copy.arrival, .local = &copy.local,
 		.socket = &copy.arrival.fd, .count = 1, .tuple_peer = &peer, .tuple_local = &local,
-		.header_length = a->length };
+		.header_length = a->length, .admitted = true };
 	bool tcp = peer.u.sa.sa_family != AF_UNIX;
 
 	if (!a->local) {
@@ -124,6 +124,8 @@ serve(struct reading *r, const struct header_answer *a)
 		copy.arrival.uid = (uid_t)-1;
 		copy.local = a->destination;
 	}
+	if (ps->service != NULL)
+		bucket_refund(&ps->bucket, &ps->service->limits.rate);
 	if (dispatch_serve(ps, &w) != ADMIT_OK)
 		sock_reset(copy.arrival.fd, tcp);
 }
@@ -155,10 +157,18 @@ find(struct proxied *x, uint64_t number)
 	return NULL;
 }
 
+static void lost(struct proxied *x);
+
+/* The aide should have said it: it is stuck, or somebody has stopped it. */
 static void
 deadline_due(void *arg)
 {
-	refuse(arg, ADMIT_BAD_HEADER, "no PROXY header in 5s");
+	struct reading *r = arg;
+	struct proxied *x = r->proxied;
+
+	refuse(r, ADMIT_BAD_HEADER, "no PROXY header in 5s");
+	if (x->source != NULL)
+		lost(x);
 }
 
 /* ---- the aide ---- */
@@ -204,7 +214,7 @@ again_due(void *arg)
 	begin(arg);
 }
 
-/* It has ended: what it was given is given to the next. */
+/* It has ended, or is of no use: what it was given is given to the next. */
 static void
 lost(struct proxied *x)
 {

@@ -98,7 +98,8 @@ snapshot_counters(const struct pool_service *ps)
 {
 	const struct pool_counters *c = &ps->count;
 
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:{s:o,s:o,s:o}}", "accepted",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:{s:o,s:o,s:o}}", "dropped",
+	    (json_int_t)c->dropped, "accepted",
 	    (json_int_t)c->accepted, "pending", (json_int_t)(ps->pending + ps->reading), "ended",
 	    (json_int_t)c->ended, "failed", (json_int_t)c->failed, "evicted",
 	    (json_int_t)c->evicted, "peak", (json_int_t)ps->peak, "refused", snapshot_refused(c),

@@ -39,6 +39,13 @@ bucket_charge(struct bucket *b, const struct bucket_rate *r, int64_t now_ns)
 	b->tat_ns += interval_ns(r);
 }
 
+void
+bucket_refund(struct bucket *b, const struct bucket_rate *r)
+{
+	if (r->count != 0)
+		b->tat_ns -= interval_ns(r);
+}
+
 int64_t
 bucket_next_ns(const struct bucket *b, const struct bucket_rate *r, int64_t now_ns)
 {

@@ -27,6 +27,9 @@ bool bucket_allows(const struct bucket *b, const struct bucket_rate *r, int64_t 
 /* Take one event that bucket_allows() let in. */
 void bucket_charge(struct bucket *b, const struct bucket_rate *r, int64_t now_ns);
 
+/* Give back one event that bucket_charge() took and that did not come to be. */
+void bucket_refund(struct bucket *b, const struct bucket_rate *r);
+
 /* When the next event will conform: now_ns or later. */
 int64_t bucket_next_ns(const struct bucket *b, const struct bucket_rate *r, int64_t now_ns);
 

@@ -23,7 +23,7 @@ finish_kind(struct spec_reader *r, struct service *s, const json_t *own, json_t 
 
 	if (datagram == NULL || s->wait)
 		return;
-	if (stream != NULL) {
+	if (stream != NULL && s->what == SPEC_EXEC) {
 		snprintf(text, sizeof(text), "must be true for a service with datagrams (%s) and "
 		    "connections (%s)", datagram->text, stream->text);
 		spec_read_fail_at(r, NULL, "wait", text);

@@ -439,6 +439,7 @@ forked_main(struct forked *f, const struct launch *l, const int fd[3], void (*ru
 	forked_privileges(f, l);
 	forked_signals(f);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	environ = l->env;
 	f->step = SPAWN_STEP_EXEC;
 	f->done = 1;
 	munmap(f, sizeof(*f));
