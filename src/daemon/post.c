@@ -15,19 +15,38 @@
 #define QUIET_NS (5000 * MS)	/* without demand: one too many may go */
 #define UNREAD_MAX 3		/* handlers that left the same datagram, or a queue that did not shrink */
 
-/* The listener that stands for all sockets that one handler gets. */
-static struct listener *
-lead(struct listener *l)
-{
-	const struct service *s = l->service->service;
-
-	return s != NULL && s->socket_as == SPEC_LISTEN_FDS ? TAILQ_FIRST(&l->service->listeners) : l;
-}
-
 static bool
 is_together(const struct pool_service *ps)
 {
 	return ps->service != NULL && ps->service->socket_as == SPEC_LISTEN_FDS;
+}
+
+/* The listener that stands for all sockets that one handler gets: the first that is open. */
+static struct listener *
+lead(struct listener *l)
+{
+	struct listener *o;
+
+	if (!is_together(l->service))
+		return l;
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		if (listener_is_open(o))
+			return o;
+	return l;
+}
+
+/* How many serve what a handler of l gets; who is first may have changed since they were started. */
+static uint32_t
+count(const struct listener *l)
+{
+	const struct listener *o;
+	uint32_t n = 0;
+
+	if (!is_together(l->service))
+		return l->handlers;
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		n += o->handlers;
+	return n;
 }
 
 static void
@@ -127,7 +146,7 @@ watch_surplus(struct listener *l)
 	uint32_t least = l->service->service->handlers.min;
 
 	l->demand_ns = loop_now(loop);
-	if (l->handlers > (least > 1 ? least : 1) && !loop_armed(&l->quiet_timer))
+	if (count(l) > (least > 1 ? least : 1) && !loop_armed(&l->quiet_timer))
 		loop_arm(loop, &l->quiet_timer, l->demand_ns + QUIET_NS, quiet_due, l);
 }
 
@@ -146,23 +165,23 @@ post_step(struct listener *l)
 	const struct service *s = l->service->service;
 
 	l = lead(l);
-	if (!listener_is_open(l) || l->handlers >= s->handlers.max) {
+	if (!listener_is_open(l) || count(l) >= s->handlers.max) {
 		look_away(l);
 		return;
 	}
 	/* those that live are given a moment to take it */
-	if (l->handlers > 0 && !l->wanted) {
+	if (count(l) > 0 && !l->wanted) {
 		l->demand_ns = loop_now(l->service->pool->loop);
 		gather(l);
 		return;
 	}
 	if (!start_one(l))
 		return;
-	l->wanted = l->handlers < s->handlers.min;
+	l->wanted = count(l) < s->handlers.min;
 	if (l->wanted)
 		return;
 	watch_surplus(l);
-	if (l->handlers < s->handlers.max)
+	if (count(l) < s->handlers.max)
 		gather(l);
 	else
 		look_away(l);
@@ -179,10 +198,10 @@ gather_due(void *arg)
 
 	if (s == NULL || !listener_is_open(l))
 		return;
-	if (l->handlers == 0) {
+	if (count(l) == 0) {
 		look_again(l);
 	} else if (l->key.kind == ENDPOINT_TCP && sock_queue(l->sock.fd) > 0 &&
-	    l->handlers < s->handlers.max) {
+	    count(l) < s->handlers.max) {
 		l->wanted = true;
 		listener_mark_ready(l);
 	} else {
@@ -225,7 +244,7 @@ quiet_due(void *arg)
 	if (s == NULL || !listener_is_open(l))
 		return;
 	least = s->handlers.min > 1 ? s->handlers.min : 1;
-	if (l->handlers <= least)
+	if (count(l) <= least)
 		return;
 	if (loop_now(loop) - l->demand_ns >= QUIET_NS)
 		let_one_go(l);
@@ -241,7 +260,7 @@ post_fill(struct pool_service *ps)
 	if (s == NULL || !s->wait || ps->removed || !s->enabled || s->handlers.min == 0)
 		return;
 	TAILQ_FOREACH(l, &ps->listeners, next) {
-		if (lead(l) != l || !listener_is_open(l) || l->handlers >= s->handlers.min)
+		if (lead(l) != l || !listener_is_open(l) || count(l) >= s->handlers.min)
 			continue;
 		l->wanted = true;
 		listener_mark_ready(l);
@@ -254,18 +273,46 @@ static void
 drop_stale(struct listener *l)
 {
 	char from[ADDR_TEXT_MAX];
+	struct sock_head head;
 	struct record r;
 
+	sock_head(l->sock.fd, &head);
+	if (head.size < 0)
+		return;
 	sock_drop(l->sock.fd);
 	l->service->count.dropped++;
 	record_init(&r, RECORD_WARNING, "drop");
 	record_text(&r, "service", l->service->name);
 	record_text(&r, "endpoint", l->endpoint);
-	record_text(&r, "peer", child_log_peer(l->service->service, &l->head.from,
-	    (uid_t)-1, from, sizeof(from)));
-	record_number(&r, "bytes", (int64_t)l->head.size);
+	record_text(&r, "peer", child_log_peer(l->service->service, &head.from, (uid_t)-1, from,
+	    sizeof(from)));
+	record_number(&r, "bytes", (int64_t)head.size);
 	record_text(&r, "reason", "three handlers in a row ended without reading it");
 	log_record(&r);
+}
+
+static void
+drop_all_stale(struct listener *l)
+{
+	struct listener *o;
+
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		if ((o == l || is_together(l->service)) && listener_is_open(o) &&
+		    endpoint_is_datagram(o->key.kind))
+			drop_stale(o);
+}
+
+/* Is there something on any of its sockets? */
+static bool
+has_work(const struct listener *l)
+{
+	const struct listener *o;
+
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		if ((o == l || is_together(l->service)) && listener_is_open(o) &&
+		    sock_is_readable(o->sock.fd))
+			return true;
+	return false;
 }
 
 /* It ended, and what it was started for is still there. */
@@ -274,15 +321,15 @@ left_work(struct listener *l)
 {
 	struct sock_head now;
 
-	if (!listener_is_open(l))
-		return false;
+	if (!listener_is_open(l) || is_together(l->service))
+		return has_work(l);
 	if (endpoint_is_datagram(l->key.kind)) {
 		sock_head(l->sock.fd, &now);
 		return now.size >= 0 && sock_head_equal(&now, &l->head);
 	}
 	if (l->key.kind == ENDPOINT_TCP)
 		return l->depth > 0 && sock_queue(l->sock.fd) >= l->depth;
-	return sock_is_readable(l->sock.fd);
+	return has_work(l);
 }
 
 bool
@@ -290,7 +337,7 @@ post_left_work(struct child *c)
 {
 	struct listener *l = c->post;
 
-	if (l == NULL || l->handlers > 1 || !left_work(l)) {
+	if (l == NULL || count(l) > 1 || !left_work(l)) {
 		if (l != NULL)
 			l->unread = 0;
 		return false;
@@ -299,8 +346,7 @@ post_left_work(struct child *c)
 		return false;
 	/* the one that is let in after the pause has to do better at once */
 	l->unread = UNREAD_MAX - 1;
-	if (endpoint_is_datagram(l->key.kind))
-		drop_stale(l);
+	drop_all_stale(l);
 	return true;
 }
 
@@ -326,9 +372,9 @@ post_ended(struct child *c)
 	}
 	if (!s->wait && l->handlers == 0)
 		sock_set_blocking(&l->sock, false);
-	if (s->wait && l->handlers < s->handlers.min)
+	if (s->wait && count(l) < s->handlers.min)
 		post_fill(l->service);
-	else if (l->handlers == 0 || s->wait)
+	else if (count(l) == 0 || s->wait)
 		look_again(l);
 }
 

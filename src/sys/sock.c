@@ -351,7 +351,8 @@ sock_is_spent(const struct sock *s, enum endpoint_kind kind)
 	int listens = 1;
 	socklen_t len = sizeof(listens);
 
-	if (endpoint_is_datagram(kind))
+	/* a unix listener says that it listens even then */
+	if (kind != ENDPOINT_TCP)
 		return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP)) != 0;
 	return getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens == 0;
 }
