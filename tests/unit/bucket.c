@@ -173,10 +173,30 @@ test_far(void)
 	    b.tat_ns > now && bucket_next_ns(&b, &r, now) > now, "%u, %" PRId64, n, b.tat_ns);
 }
 
+static void
+test_refund(void)
+{
+	static const struct bucket_rate r = { 2, 2, 10 * S };
+	struct bucket b = { 0 };
+
+	bucket_charge(&b, &r, 100 * S);
+	bucket_charge(&b, &r, 100 * S);
+	UNIT_CHECK("both of a burst are taken", !bucket_allows(&b, &r, 100 * S), "%" PRId64, b.tat_ns);
+	bucket_refund(&b, &r);
+	UNIT_CHECK("one that is given back can be taken again", bucket_allows(&b, &r, 100 * S),
+	    "%" PRId64, b.tat_ns);
+	bucket_charge(&b, &r, 100 * S);
+	UNIT_CHECK("and no more", !bucket_allows(&b, &r, 100 * S), "%" PRId64, b.tat_ns);
+	bucket_refund(&b, &(struct bucket_rate){ 0 });
+	UNIT_CHECK("without a rate nothing is given back", !bucket_allows(&b, &r, 100 * S), "%" PRId64,
+	    b.tat_ns);
+}
+
 int
 main(void)
 {
 	test_story();
+	test_refund();
 	test_bound();
 	test_flow();
 	test_fit();
