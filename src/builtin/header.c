@@ -52,6 +52,8 @@ answer(struct reader *r, struct reading *x, enum header_outcome outcome,
 	}
 	send(r->control, &a, sizeof(a), MSG_NOSIGNAL);
 	TAILQ_REMOVE(&r->list, x, next);
+	/* berthd has the connection too: closing our descriptor does not take it out of the set (epoll(7), Q6) */
+	epoll_ctl(r->epoll, EPOLL_CTL_DEL, x->fd, NULL);
 	close(x->fd);
 	free(x);
 }

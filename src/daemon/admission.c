@@ -81,17 +81,28 @@ entry_of(struct pool_service *ps, const struct admission_client *who)
 }
 
 struct peer *
-admission_charge(struct pool_service *ps, const struct admission_client *who)
+admission_charge(struct pool_service *ps, const struct admission_client *who, bool rate_taken)
 {
 	const struct service *s = ps->service;
 	struct admit_cost cost = { .entry = entry_of(ps, who),
 		.rate_per_source = s->limits.rate_per_source.count != 0
 		    ? &s->limits.rate_per_source : NULL,
-		.bucket = &ps->bucket, .rate = s->limits.rate.count != 0 ? &s->limits.rate : NULL,
+		.bucket = &ps->bucket, .rate = s->limits.rate.count != 0 && !rate_taken ? &s->limits.rate : NULL,
 		.now_ns = loop_now(ps->pool->loop) };
 
 	admit_charge(&cost);
 	return cost.entry;
+}
+
+void
+admission_take_rate(struct pool_service *ps)
+{
+	const struct bucket_rate *rate = &ps->service->limits.rate;
+
+	if (rate->count == 0)
+		return;
+	bucket_charge(&ps->bucket, rate, loop_now(ps->pool->loop));
+	pool_touch(ps);
 }
 
 struct peer *

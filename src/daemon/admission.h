@@ -30,7 +30,11 @@ struct admit_source_facts admission_facts(const struct pool_service *ps,
  * It was admitted: charge it, to its source and to the service.  Returns its source's entry, to be released at the end of
  * its handler; NULL: there is no history to be kept, or the table was full (which is counted, and said at times).
  */
-struct peer *admission_charge(struct pool_service *ps, const struct admission_client *who);
+struct peer *admission_charge(struct pool_service *ps, const struct admission_client *who,
+    bool rate_taken);
+
+/* limits.rate for a connection that gets its handler later: then rate_taken. */
+void admission_take_rate(struct pool_service *ps);
 
 /* A live handler's entry, without a charge: likewise. */
 struct peer *admission_hold(struct pool_service *ps, const struct admission_client *who);

@@ -31,6 +31,8 @@ struct carry {
 	int fd;
 	struct loop_source *source;
 	size_t current;			/* counted as its target */
+	size_t first;			/* which it may be the one to probe, */
+	bool heard;			/* and of which it has said how it is */
 	char **argv;			/* owned */
 };
 
@@ -77,12 +79,25 @@ inherit(struct carry_targets *t, size_t i, const struct carry_targets *old)
 		}
 }
 
+static bool
+is_same(const struct carry_targets *t, const struct service *s)
+{
+	if (t == NULL || s == NULL || s->what != SPEC_RELAY || t->count != s->relay.count)
+		return false;
+	for (size_t i = 0; i < t->count; i++)
+		if (strcmp(t->name[i], s->relay.to[i]) != 0)
+			return false;
+	return true;
+}
+
 void
 carry_fit(struct pool_service *ps)
 {
 	const struct service *s = ps->service;
 	struct carry_targets *t = NULL, *old = ps->targets;
 
+	if (is_same(old, s))
+		return;
 	if (s != NULL && s->what == SPEC_RELAY) {
 		t = xcalloc(1, sizeof(*t));
 		t->refs = 1;
@@ -119,7 +134,7 @@ static bool
 is_ours(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-	    error == EADDRNOTAVAIL || error == EACCES || error == EPERM;
+	    error == EADDRNOTAVAIL;
 }
 
 static void
@@ -129,8 +144,10 @@ note_failed(struct carry *x, size_t i, int error)
 	int64_t now = loop_now(x->child->service->pool->loop);
 	unsigned before = t->failures;
 
-	if (is_ours(error))
+	if (is_ours(error)) {
+		t->probed = false;	/* nothing is known: the next one tries it */
 		return;
+	}
 	targets_failed(t, now);
 	if (t->failures > before)
 		log_target(x, i, "target-down", strerror(error), t->until_ns - now);
@@ -152,6 +169,7 @@ take_event(struct carry *x, const struct relay_event *e)
 	if (e->index >= x->targets->count)
 		return;
 	t = &x->targets->target[e->index];
+	x->heard = x->heard || e->index == x->first;
 	if (e->kind == RELAY_FAILED) {
 		note_failed(x, e->index, e->error);
 	} else if (e->kind == RELAY_CONNECTED) {
@@ -213,7 +231,7 @@ make_arguments(struct carry *x, const struct service *s)
 
 	targets_order(t->target, t->count, s->relay.balance, &t->next,
 	    loop_now(x->child->service->pool->loop), order);
-	x->current = order[0];
+	x->current = x->first = order[0];
 	t->target[x->current].active++;
 	x->argv = xcalloc(t->count + 4, sizeof(*x->argv));
 	x->argv[n++] = xstrdup(PROGRAM);
@@ -265,7 +283,8 @@ carry_close(struct carry *x)
 	loop_remove(x->source);
 	fd_close(&x->fd);
 	x->targets->target[x->current].active--;
-	x->targets->target[x->current].probed = false;
+	if (!x->heard)
+		x->targets->target[x->first].probed = false;
 	release(x->targets);
 	for (size_t i = 0; x->argv[i] != NULL; i++)
 		free(x->argv[i]);

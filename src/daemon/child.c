@@ -920,7 +920,7 @@ started:
 	histogram_add(&ps->count.spawn, loop_clock() - begun);
 	throttle_admitted(&ps->throttle);
 	who = client_of(c);
-	c->history = admission_charge(ps, &who);
+	c->history = admission_charge(ps, &who, w->rate_taken);
 	pool_touch(ps);
 	if (w->arrival != NULL && c->version->timeouts.linger_ns != 0)
 		c->kept = w->arrival->fd;

@@ -82,7 +82,7 @@ struct child_work {
 	size_t count;
 	const struct addr *tuple_peer, *tuple_local; /* the connection's own addresses, where arrival has others; or NULL */
 	uint32_t header_length;		/* bytes that came before the first of the client's */
-	bool admitted;			/* its service and the pool have let it in already */
+	bool rate_taken;		/* limits.rate was charged before */
 	const char *greeting;		/* sent when a handler is as good as started; NULL none */
 };
 

@@ -44,6 +44,10 @@ dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum adm
 	record_text(&r, "peer", ps->service == NULL ? NULL
 	    : child_log_peer(ps->service, &a->peer, a->uid, text, sizeof(text)));
 	record_text(&r, "reason", admit_word(reason));
+	/* a rule of access may be about one address */
+	if (rule != NULL && strncmp(rule, "access: ", 8) == 0 &&
+	    (ps->service == NULL || ps->service->log.peer != SPEC_PEER_FULL))
+		rule = "access";
 	if (rule != NULL && rule[0] != '\0')
 		record_text(&r, "rule", rule);
 	log_record(&r);
@@ -223,21 +227,49 @@ overflow(struct listener *l, enum admit_verdict v)
 	}
 }
 
+/* ADMIT_DRAINING: its service is no more; else what its source says. */
+static enum admit_verdict
+judge_client(struct pool_service *ps, const struct arrival *a, char *rule)
+{
+	struct admission_client who = { .peer = &a->peer, .uid = a->uid };
+	struct admit_source_facts f;
+	enum admit_verdict v;
+
+	rule[0] = '\0';
+	if (ps->service == NULL || ps->removed || !ps->service->enabled)
+		return ADMIT_DRAINING;
+	f = admission_facts(ps, &who);
+	v = admit_source(&f);
+	admit_source_rule(&f, rule, ADMIT_RULE_MAX);
+	return v;
+}
+
+enum admit_verdict
+dispatch_serve_placed(struct pool_service *ps, const struct child_work *w, char *rule)
+{
+	enum admit_verdict v = judge_client(ps, w->arrival, rule);
+	int error;
+
+	if (v != ADMIT_OK)
+		return v;
+	if (child_start(ps, w) == CHILD_STARTED) {
+		pool_shortage_over(ps->pool, POOL_SHORT_OF_START);
+		return ADMIT_OK;
+	}
+	error = errno;
+	strlcpy(rule, strerror(error), ADMIT_RULE_MAX);
+	pool_shortage(ps->pool, POOL_SHORT_OF_START, error);
+	return ADMIT_RESOURCES;
+}
+
 enum admit_verdict
 dispatch_serve(struct pool_service *ps, const struct child_work *w)
 {
-	struct admission_client who = { .peer = &w->arrival->peer, .uid = w->arrival->uid };
-	enum admit_verdict v = ADMIT_DRAINING;
-	char rule[ADMIT_RULE_MAX] = "";
-	struct admit_source_facts f;
+	char rule[ADMIT_RULE_MAX];
+	enum admit_verdict v = judge_client(ps, w->arrival, rule);
 
-	if (ps->service != NULL && !ps->removed && ps->service->enabled) {
-		f = admission_facts(ps, &who);
-		v = admit_source(&f);
-		admit_source_rule(&f, rule, sizeof(rule));
-		if (v == ADMIT_OK && !w->admitted)
-			v = pool_verdict(ps);
-	}
+	if (v == ADMIT_OK)
+		v = pool_verdict(ps);
 	if (v == ADMIT_OK) {
 		pool_take_place(ps);
 		if (child_start(ps, w) == CHILD_STARTED)
@@ -260,8 +292,7 @@ hand_over(struct listener *l)
 	find_local(l, l->pending.fd, &local);
 	pool_take_place(ps);
 	if (proxied_take(ps, &l->pending, &local)) {
-		/* given back when it is charged with what its source costs */
-		bucket_charge(&ps->bucket, &ps->service->limits.rate, loop_now(ps->pool->loop));
+		admission_take_rate(ps);
 		settle(l);
 		return;
 	}

@@ -26,4 +26,10 @@ void dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enu
  */
 enum admit_verdict dispatch_serve(struct pool_service *ps, const struct child_work *w);
 
+/*
+ * The same for one that has its place since it was accepted: only its source is judged.  ADMIT_OK: fd and place were taken over; else both
+ * stay the caller's, and nothing was counted.  ADMIT_RESOURCES: it may be tried again.  rule: of ADMIT_RULE_MAX bytes.
+ */
+enum admit_verdict dispatch_serve_placed(struct pool_service *ps, const struct child_work *w, char *rule);
+
 #endif

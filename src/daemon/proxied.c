@@ -18,6 +18,8 @@
 
 #define DEADLINE_NS (HEADER_NS + 500000000LL)	/* should the aide not say it */
 #define AGAIN_NS 100000000LL			/* before the next aide, when one has died */
+#define SHORT_NS 10000000000LL			/* a connection waits that long for resources */
+#define SHORT_AGAIN_NS 50000000LL
 #define BUCKETS 256
 
 struct reading {
@@ -31,6 +33,10 @@ struct reading {
 	struct addr local;
 	bool unsent;
 	struct loop_timer deadline;
+	/* from here on its header is known, and arrival and local are what it says */
+	struct addr tuple_peer, tuple_local;
+	uint32_t header_length;
+	int64_t known_ns;
 };
 
 struct proxied {
@@ -46,6 +52,7 @@ struct proxied {
 };
 
 static void begin(struct proxied *x);
+static void again_due(void *arg);
 
 struct proxied *
 proxied_new(struct pool *p)
@@ -63,7 +70,7 @@ proxied_new(struct pool *p)
 
 /* ---- readings ---- */
 
-/* It is no longer read: its place is given back, its fd is the caller's. */
+/* It is no longer read: its place and its fd are the caller's. */
 static struct reading
 settle(struct reading *r)
 {
@@ -76,8 +83,10 @@ settle(struct reading *r)
 		TAILQ_REMOVE(&x->unsent, r, next_unsent);
 	loop_disarm(&r->deadline);
 	r->service->reading--;
-	pool_give_place(r->service);
 	free(r);
+	/* the last one that an aide stayed for: it is let go when nobody is in the middle of its answers */
+	if (!x->keep && TAILQ_EMPTY(&x->list))
+		loop_arm(x->pool->loop, &x->again, loop_now(x->pool->loop), again_due, x);
 	return copy;
 }
 
@@ -85,9 +94,15 @@ static void
 refuse(struct reading *r, enum admit_verdict v, const char *rule)
 {
 	struct reading copy = settle(r);
+	bool by_source = v == ADMIT_DENIED || v == ADMIT_PENALTY || v == ADMIT_SOURCE_FULL ||
+	    v == ADMIT_SOURCE_RATE;
 
+	/* who is refused for its source costs its service nothing */
+	if (by_source && copy.service->service != NULL)
+		bucket_refund(&copy.service->bucket, &copy.service->service->limits.rate);
 	dispatch_note_refusal(copy.service, &copy.arrival, v, rule);
-	sock_reset(copy.arrival.fd, copy.arrival.peer.u.sa.sa_family != AF_UNIX);
+	pool_give_place(copy.service);
+	sock_reset(copy.arrival.fd, copy.tuple_peer.u.sa.sa_family != AF_UNIX);
 }
 
 /* ---- what the header says ---- */
@@ -107,27 +122,44 @@ discard(int fd, uint32_t length)
 	    recv(fd, NULL, length, MSG_DONTWAIT | MSG_TRUNC) == (ssize_t)length;
 }
 
-/* Judge it as what it is, with the place that it had; nothing is charged before. */
+static void try_due(void *arg);
+
+/* Judge it as what it is, with the place that it has.  Where there are no resources it waits for them, as any connection. */
+static void
+try(struct reading *r)
+{
+	struct loop *loop = r->proxied->pool->loop;
+	struct child_work w = { .arrival = &r->arrival, .local = &r->local, .socket = &r->arrival.fd,
+		.count = 1, .tuple_peer = &r->tuple_peer, .tuple_local = &r->tuple_local,
+		.header_length = r->header_length, .rate_taken = true };
+	char rule[ADMIT_RULE_MAX];
+	enum admit_verdict v = dispatch_serve_placed(r->service, &w, rule);
+
+	if (v == ADMIT_OK)
+		settle(r);
+	else if (v == ADMIT_RESOURCES && loop_now(loop) - r->known_ns < SHORT_NS)
+		loop_arm(loop, &r->deadline, loop_now(loop) + SHORT_AGAIN_NS, try_due, r);
+	else
+		refuse(r, v, rule);
+}
+
+static void
+try_due(void *arg)
+{
+	try(arg);
+}
+
 static void
 serve(struct reading *r, const struct header_answer *a)
 {
-	struct reading copy = settle(r);
-	struct pool_service *ps = copy.service;
-	struct addr peer = copy.arrival.peer, local = copy.local;
-	struct child_work w = { .arrival = &copy.arrival, .local = &copy.local,
-		.socket = &copy.arrival.fd, .count = 1, .tuple_peer = &peer, .tuple_local = &local,
-		.header_length = a->length, .admitted = true };
-	bool tcp = peer.u.sa.sa_family != AF_UNIX;
-
+	r->known_ns = loop_now(r->proxied->pool->loop);
+	r->header_length = a->length;
 	if (!a->local) {
-		copy.arrival.peer = a->source;
-		copy.arrival.uid = (uid_t)-1;
-		copy.local = a->destination;
+		r->arrival.peer = a->source;
+		r->arrival.uid = (uid_t)-1;
+		r->local = a->destination;
 	}
-	if (ps->service != NULL)
-		bucket_refund(&ps->bucket, &ps->service->limits.rate);
-	if (dispatch_serve(ps, &w) != ADMIT_OK)
-		sock_reset(copy.arrival.fd, tcp);
+	try(r);
 }
 
 static void
@@ -135,8 +167,13 @@ take_answer(struct reading *r, const struct header_answer *a)
 {
 	bool good = a->outcome == HEADER_DONE && a->length <= HEADER_MAX &&
 	    (a->local || (is_internet(&a->source) && is_internet(&a->destination)));
+	bool gone = false;
 
-	if (a->outcome == HEADER_LATE)
+	if (r->tuple_peer.u.sa.sa_family != AF_UNIX)
+		sock_look(r->arrival.fd, &gone, NULL);
+	if (gone)
+		refuse(r, ADMIT_GONE, NULL);
+	else if (a->outcome == HEADER_LATE)
 		refuse(r, ADMIT_BAD_HEADER, "no PROXY header in 5s");
 	else if (a->outcome == HEADER_ENDED)
 		refuse(r, ADMIT_BAD_HEADER, "it ended before its PROXY header");
@@ -211,7 +248,12 @@ send_all(struct proxied *x)
 static void
 again_due(void *arg)
 {
-	begin(arg);
+	struct proxied *x = arg;
+
+	if (x->keep || !TAILQ_EMPTY(&x->list))
+		begin(x);
+	else
+		proxied_keep(x, false);
 }
 
 /* It has ended, or is of no use: what it was given is given to the next. */
@@ -224,7 +266,7 @@ lost(struct proxied *x)
 	x->source = NULL;
 	aide_stop(&x->aide, true);
 	TAILQ_FOREACH(r, &x->list, next) {
-		if (r->unsent)
+		if (r->unsent || r->known_ns != 0)
 			continue;
 		r->unsent = true;
 		TAILQ_INSERT_TAIL(&x->unsent, r, next_unsent);
@@ -250,7 +292,7 @@ aide_ready(void *arg, uint32_t events)
 			lost(x);
 			return;
 		}
-		if ((r = find(x, a.number)) != NULL && !r->unsent)
+		if ((r = find(x, a.number)) != NULL && !r->unsent && r->known_ns == 0)
 			take_answer(r, &a);
 	}
 	send_all(x);
@@ -327,7 +369,8 @@ proxied_take(struct pool_service *ps, const struct arrival *a, const struct addr
 	if (r == NULL)
 		return false;
 	*r = (struct reading){ .proxied = x, .service = ps, .number = ++x->next_number,
-		.arrival = *a, .local = *local, .unsent = true };
+		.arrival = *a, .local = *local, .tuple_peer = a->peer, .tuple_local = *local,
+		.unsent = true };
 	TAILQ_INSERT_TAIL(&x->list, r, next);
 	TAILQ_INSERT_TAIL(&x->unsent, r, next_unsent);
 	LIST_INSERT_HEAD(&x->bucket[r->number % BUCKETS], r, next_bucket);

@@ -223,6 +223,39 @@ bind_inet(struct sock *s, const struct endpoint_key *key, const struct sock_opti
 	return SOCK_OPENED;
 }
 
+/* What is so already is not set: it may need a privilege, as 0 does too. */
+static bool
+ensure_int(int fd, int level, int name, int value)
+{
+	int now = 0;
+	socklen_t len = sizeof(now);
+
+	if (getsockopt(fd, level, name, &now, &len) == 0 && now == value)
+		return true;
+	return set_int(fd, level, name, value);
+}
+
+/* The kernel cuts a size to its limit without a word (socket(7)): then it is said here.  It reports twice what was set. */
+static bool
+set_buffer(int fd, int force, int name, int value, const char *key, struct diag *why)
+{
+	int now = 0;
+	socklen_t len = sizeof(now);
+
+	if (value == 0 || set_int(fd, SOL_SOCKET, force, value))
+		return true;
+	if (!set_int(fd, SOL_SOCKET, name, value)) {
+		diag_set(why, "socket.%s: %s", key, strerror(errno));
+		return false;
+	}
+	if (getsockopt(fd, SOL_SOCKET, name, &now, &len) == 0 && now / 2 < value) {
+		diag_set(why, "socket.%s: the kernel allows %d bytes (net.core.%s)", key, now / 2,
+		    name == SO_RCVBUF ? "rmem_max" : "wmem_max");
+		return false;
+	}
+	return true;
+}
+
 /*
  * Options by their keys: what the kernel or a lack of privilege refuses is said by name.  Connections inherit all of them
  * from their listener.  One that is not set any more goes back to the kernel's default, where that is a number.
@@ -237,22 +270,20 @@ apply_options(int fd, enum endpoint_kind kind, int family, const struct sock_opt
 		{ "no_delay", tcp, IPPROTO_TCP, TCP_NODELAY, opt->no_delay },
 		{ "defer_accept", tcp, IPPROTO_TCP, TCP_DEFER_ACCEPT, opt->defer_accept_s },
 		{ "user_timeout", tcp, IPPROTO_TCP, TCP_USER_TIMEOUT, opt->user_timeout_ms },
-		{ "mark", inet && opt->mark != 0, SOL_SOCKET, SO_MARK, (int)opt->mark },
-		{ "ip_tos", inet && opt->ip_tos >= 0, six ? IPPROTO_IPV6 : IPPROTO_IP,
-		    six ? IPV6_TCLASS : IP_TOS, opt->ip_tos },
-		{ "transparent", inet && opt->transparent, six ? IPPROTO_IPV6 : IPPROTO_IP,
-		    six ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1 },
-		{ "receive_buffer", opt->receive_buffer != 0, SOL_SOCKET, SO_RCVBUF,
-		    opt->receive_buffer },
-		{ "send_buffer", opt->send_buffer != 0, SOL_SOCKET, SO_SNDBUF, opt->send_buffer },
+		{ "mark", inet, SOL_SOCKET, SO_MARK, (int)opt->mark },
+		{ "ip_tos", inet, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_TCLASS : IP_TOS,
+		    opt->ip_tos >= 0 ? opt->ip_tos : 0 },
+		{ "transparent", inet, six ? IPPROTO_IPV6 : IPPROTO_IP,
+		    six ? IPV6_TRANSPARENT : IP_TRANSPARENT, opt->transparent },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].set && !set_int(fd, rows[i].level, rows[i].name, rows[i].value)) {
+		if (rows[i].set && !ensure_int(fd, rows[i].level, rows[i].name, rows[i].value)) {
 			diag_set(why, "socket.%s: %s", rows[i].key, strerror(errno));
 			return false;
 		}
-	return true;
+	return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, opt->receive_buffer, "receive_buffer", why) &&
+	    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, opt->send_buffer, "send_buffer", why);
 }
 
 static int
