@@ -337,13 +337,20 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 {
 	struct admission_client who = client_of(c);
 	char what[64], sig[16];
+	enum post_left left = POST_LEFT_NOTHING;
 
+	if (c->waits && c->state == CHILD_RUNNING && c->cause == CHILD_EXIT &&
+	    lived_ns < THROTTLE_LIVED_NS)
+		left = post_left_work(c);
 	admission_penalise(c->service, c->history, &who, penalty_of(c, si));
 	if (c->state != CHILD_RUNNING || c->cause != CHILD_EXIT) {
 		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
-	} else if (c->waits && lived_ns < THROTTLE_LIVED_NS && post_left_work(c)) {
+	} else if (left == POST_LEFT_AGAIN) {
 		note_end(c, THROTTLE_NOT_SERVED, 0, lived_ns,
 		    "three handlers in a row ended without serving what waits");
+	} else if (left == POST_LEFT && (si->si_code != CLD_EXITED || si->si_status == 0)) {
+		/* no success, and no fault yet */
+		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
 	} else if (si->si_code == CLD_EXITED) {
 		snprintf(what, sizeof(what), "exit status %d", si->si_status);
 		note_end(c, THROTTLE_EXITED, si->si_status, lived_ns, what);

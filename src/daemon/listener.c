@@ -145,6 +145,13 @@ listener_mark_empty(struct listener *l)
 }
 
 void
+listener_mark_taken(struct listener *l)
+{
+	l->ready = false;
+	enlist(l);
+}
+
+void
 listener_look_away(struct listener *l)
 {
 	l->ready = false;
@@ -156,7 +163,8 @@ listener_look_away(struct listener *l)
 void
 listener_look_again(struct listener *l)
 {
-	if (!l->armed && l->source != NULL && loop_watch(l->source, POLLED))
+	/* also where it is armed: that says again what has been said before */
+	if (l->source != NULL && loop_watch(l->source, POLLED))
 		l->armed = true;
 }
 

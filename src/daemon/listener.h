@@ -38,6 +38,9 @@ void listener_remove(struct listener *l);
 void listener_mark_ready(struct listener *l);
 void listener_mark_empty(struct listener *l);
 
+/* A handler that accepts takes it from here; the next event, if any, is a new client. */
+void listener_mark_taken(struct listener *l);
+
 /* Others accept from it: no event is wanted; and again, at once if there is something. */
 void listener_look_away(struct listener *l);
 void listener_look_again(struct listener *l);

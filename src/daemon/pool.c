@@ -12,6 +12,7 @@
 #include "../sys/log.h"
 #include "../sys/machine.h"
 #include "../sys/onlooker.h"
+#include "../sys/sockdiag.h"
 #include "carry.h"
 #include "child.h"
 #include "errpipe.h"
@@ -43,6 +44,7 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	TAILQ_INIT(&p->surveys);
 	TAILQ_INIT(&p->starved);
 	p->onlooker = onlooker_new(loop);
+	p->diag = sockdiag_new();
 	read_machine(p);
 	p->limit = capacity_of(&p->capacity).connections;
 	arc4random_buf(key, sizeof(key));
@@ -62,6 +64,7 @@ pool_fini(struct pool *p)
 	evict_free(p->evict);
 	farewell_free(p->farewell);
 	onlooker_free(p->onlooker);
+	sockdiag_free(p->diag);
 	peers_free(p->peers);
 }
 

@@ -40,6 +40,7 @@ struct farewell;
 struct carry_targets;
 struct onlooker;
 struct proxied;
+struct sockdiag;
 struct survey;
 struct pool_service;
 
@@ -87,6 +88,7 @@ struct listener {
 	unsigned unread;	/* in a row: ended without taking what they were started for */
 	struct sock_head head;	/* ... a datagram, */
 	int depth;		/* ... or a queue of so many; -1: not known */
+	bool arrived;		/* ... and somebody has come since */
 	int64_t demand_ns;	/* when one more was needed */
 	struct loop_timer post_timer, quiet_timer;
 	/* waiting: */
@@ -171,6 +173,7 @@ struct pool {
 	double load;				/* as of load_at_ns */
 	int64_t load_at_ns;
 	struct onlooker *onlooker;
+	struct sockdiag *diag;			/* for the queues of unix listeners; NULL: the kernel has none */
 	struct evict *evict;
 	TAILQ_HEAD(, survey) surveys;		/* that are being made, or used */
 	struct proxied *proxied;

@@ -2,10 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "../sys/log.h"
+#include "../sys/sockdiag.h"
 #include "child.h"
 #include "judge.h"
 #include "listener.h"
@@ -13,6 +15,7 @@
 #define MS 1000000LL
 #define GATHER_NS (20 * MS)	/* after an event: so long are the others given to take it */
 #define QUIET_NS (5000 * MS)	/* without demand: one too many may go */
+#define STOP_NS (20 * MS)
 #define UNREAD_MAX 3		/* handlers that left the same datagram, or a queue that did not shrink */
 
 static bool
@@ -21,32 +24,21 @@ is_together(const struct pool_service *ps)
 	return ps->service != NULL && ps->service->socket_as == SPEC_LISTEN_FDS;
 }
 
-/* The listener that stands for all sockets that one handler gets: the first that is open. */
+/* The listener that stands for all sockets that one handler gets: the one that its handlers are counted at, else the first. */
 static struct listener *
 lead(struct listener *l)
 {
-	struct listener *o;
+	struct listener *o, *first = NULL;
 
 	if (!is_together(l->service))
 		return l;
-	TAILQ_FOREACH(o, &l->service->listeners, next)
-		if (listener_is_open(o))
+	TAILQ_FOREACH(o, &l->service->listeners, next) {
+		if (o->handlers > 0)
 			return o;
-	return l;
-}
-
-/* How many serve what a handler of l gets; who is first may have changed since they were started. */
-static uint32_t
-count(const struct listener *l)
-{
-	const struct listener *o;
-	uint32_t n = 0;
-
-	if (!is_together(l->service))
-		return l->handlers;
-	TAILQ_FOREACH(o, &l->service->listeners, next)
-		n += o->handlers;
-	return n;
+		if (first == NULL && listener_is_open(o))
+			first = o;
+	}
+	return first != NULL ? first : l;
 }
 
 static void
@@ -75,6 +67,22 @@ look_again(struct listener *l)
 		listener_look_again(o);
 }
 
+/* Connections in its queue; of a unix socket sock_diag(7) knows. */
+static int
+depth_of(const struct listener *l)
+{
+	struct pool *p = l->service->pool;
+	uint32_t inode, queue, backlog;
+	uint64_t cookie;
+
+	if (l->key.kind == ENDPOINT_TCP)
+		return sock_queue(l->sock.fd);
+	if (p->diag != NULL && sockdiag_name(l->sock.fd, &cookie, &inode) &&
+	    sockdiag_unix(p->diag, inode, cookie, &queue, &backlog) == 0)
+		return (int)queue;
+	return sock_is_readable(l->sock.fd);
+}
+
 /* ---- starting ---- */
 
 /* The sockets of one handler.  Returns how many; *fd is to be freed where it is not `one`. */
@@ -100,6 +108,34 @@ collect(const struct listener *l, int one[1], int **fd)
 	return n;
 }
 
+/* What is there for a handler that starts now. */
+static void
+note_work(struct listener *l)
+{
+	/* one before it may have changed that */
+	if (lead(l)->handlers == 0)
+		sock_set_blocking(&l->sock, true);
+	if (endpoint_is_datagram(l->key.kind))
+		sock_head(l->sock.fd, &l->head);
+	else
+		l->depth = depth_of(l);
+	l->arrived = false;
+}
+
+static void
+each_of(struct listener *l, void (*what)(struct listener *l))
+{
+	struct listener *o, *next;
+
+	if (!is_together(l->service)) {
+		what(l);
+		return;
+	}
+	TAILQ_FOREACH_SAFE(o, &l->service->listeners, next, next)
+		if (listener_is_open(o))
+			what(o);
+}
+
 /* One more handler for l.  false: not now. */
 static bool
 start_one(struct listener *l)
@@ -113,9 +149,7 @@ start_one(struct listener *l)
 	w.socket = fd;
 	if (w.count == 0)
 		return false;
-	if (endpoint_is_datagram(l->key.kind))
-		sock_head(l->sock.fd, &l->head);
-	l->depth = l->key.kind == ENDPOINT_TCP ? sock_queue(l->sock.fd) : -1;
+	each_of(l, note_work);
 	ps->count.accepted++;
 	pool_take_place(ps);
 	l->handlers++;
@@ -146,7 +180,7 @@ watch_surplus(struct listener *l)
 	uint32_t least = l->service->service->handlers.min;
 
 	l->demand_ns = loop_now(loop);
-	if (count(l) > (least > 1 ? least : 1) && !loop_armed(&l->quiet_timer))
+	if (l->handlers > (least > 1 ? least : 1) && !loop_armed(&l->quiet_timer))
 		loop_arm(loop, &l->quiet_timer, l->demand_ns + QUIET_NS, quiet_due, l);
 }
 
@@ -163,28 +197,30 @@ void
 post_step(struct listener *l)
 {
 	const struct service *s = l->service->service;
+	struct listener *at = l;
 
 	l = lead(l);
-	if (!listener_is_open(l) || count(l) >= s->handlers.max) {
-		look_away(l);
+	if (!listener_is_open(l) || l->handlers >= s->handlers.max) {
+		at->arrived = true;
+		listener_look_away(at);
 		return;
 	}
 	/* those that live are given a moment to take it */
-	if (count(l) > 0 && !l->wanted) {
+	if (l->handlers > 0 && !l->wanted) {
 		l->demand_ns = loop_now(l->service->pool->loop);
 		gather(l);
 		return;
 	}
 	if (!start_one(l))
 		return;
-	l->wanted = count(l) < s->handlers.min;
+	l->wanted = l->handlers < s->handlers.min;
 	if (l->wanted)
 		return;
 	watch_surplus(l);
-	if (count(l) < s->handlers.max)
+	if (l->handlers < s->handlers.max)
 		gather(l);
 	else
-		look_away(l);
+		each_of(l, listener_mark_taken);
 }
 
 /* ---- more, and fewer ---- */
@@ -198,15 +234,30 @@ gather_due(void *arg)
 
 	if (s == NULL || !listener_is_open(l))
 		return;
-	if (count(l) == 0) {
+	if (l->handlers == 0) {
 		look_again(l);
 	} else if (l->key.kind == ENDPOINT_TCP && sock_queue(l->sock.fd) > 0 &&
-	    count(l) < s->handlers.max) {
+	    l->handlers < s->handlers.max) {
 		l->wanted = true;
 		listener_mark_ready(l);
 	} else {
 		look_again(l);
 	}
+}
+
+/* The stop takes a moment to reach it, longer on a busy machine: meanwhile it runs. */
+static enum waiting
+judge_stopped(struct child *c, const struct judge_session *nobody, struct waiting_report *report)
+{
+	int64_t end = loop_clock() + STOP_NS;
+	enum waiting w;
+
+	do {
+		w = judge_post(c, nobody, report);
+		if (w == WAITING_BUSY)
+			sched_yield();
+	} while (w == WAITING_BUSY && loop_clock() < end);
+	return w;
 }
 
 /* A handler of l that waits for work, seen so twice, the second time while it is stopped. */
@@ -223,7 +274,7 @@ let_one_go(struct listener *l)
 		if (judge_post(c, &nobody, &report) != WAITING_FOR_CLIENT)
 			continue;
 		kill(-c->pid, SIGSTOP);
-		if (judge_post(c, &nobody, &report) == WAITING_FOR_CLIENT &&
+		if (judge_stopped(c, &nobody, &report) == WAITING_FOR_CLIENT &&
 		    !sock_is_readable(l->sock.fd)) {
 			child_end(c, CHILD_STOP);
 			return true;
@@ -244,7 +295,7 @@ quiet_due(void *arg)
 	if (s == NULL || !listener_is_open(l))
 		return;
 	least = s->handlers.min > 1 ? s->handlers.min : 1;
-	if (count(l) <= least)
+	if (l->handlers <= least)
 		return;
 	if (loop_now(loop) - l->demand_ns >= QUIET_NS)
 		let_one_go(l);
@@ -260,7 +311,7 @@ post_fill(struct pool_service *ps)
 	if (s == NULL || !s->wait || ps->removed || !s->enabled || s->handlers.min == 0)
 		return;
 	TAILQ_FOREACH(l, &ps->listeners, next) {
-		if (lead(l) != l || !listener_is_open(l) || count(l) >= s->handlers.min)
+		if (lead(l) != l || !listener_is_open(l) || l->handlers >= s->handlers.min)
 			continue;
 		l->wanted = true;
 		listener_mark_ready(l);
@@ -273,81 +324,110 @@ static void
 drop_stale(struct listener *l)
 {
 	char from[ADDR_TEXT_MAX];
-	struct sock_head head;
 	struct record r;
 
-	sock_head(l->sock.fd, &head);
-	if (head.size < 0)
-		return;
 	sock_drop(l->sock.fd);
 	l->service->count.dropped++;
 	record_init(&r, RECORD_WARNING, "drop");
 	record_text(&r, "service", l->service->name);
 	record_text(&r, "endpoint", l->endpoint);
-	record_text(&r, "peer", child_log_peer(l->service->service, &head.from, (uid_t)-1, from,
-	    sizeof(from)));
-	record_number(&r, "bytes", (int64_t)head.size);
+	record_text(&r, "peer", child_log_peer(l->service->service, &l->head.from,
+	    (uid_t)-1, from, sizeof(from)));
+	record_number(&r, "bytes", (int64_t)l->head.size);
 	record_text(&r, "reason", "three handlers in a row ended without reading it");
 	log_record(&r);
 }
 
-static void
-drop_all_stale(struct listener *l)
-{
-	struct listener *o;
-
-	TAILQ_FOREACH(o, &l->service->listeners, next)
-		if ((o == l || is_together(l->service)) && listener_is_open(o) &&
-		    endpoint_is_datagram(o->key.kind))
-			drop_stale(o);
-}
-
-/* Is there something on any of its sockets? */
-static bool
-has_work(const struct listener *l)
-{
-	const struct listener *o;
-
-	TAILQ_FOREACH(o, &l->service->listeners, next)
-		if ((o == l || is_together(l->service)) && listener_is_open(o) &&
-		    sock_is_readable(o->sock.fd))
-			return true;
-	return false;
-}
-
 /* It ended, and what it was started for is still there. */
 static bool
-left_work(struct listener *l)
+left_work(const struct listener *l)
 {
 	struct sock_head now;
 
-	if (!listener_is_open(l) || is_together(l->service))
-		return has_work(l);
 	if (endpoint_is_datagram(l->key.kind)) {
 		sock_head(l->sock.fd, &now);
 		return now.size >= 0 && sock_head_equal(&now, &l->head);
 	}
-	if (l->key.kind == ENDPOINT_TCP)
-		return l->depth > 0 && sock_queue(l->sock.fd) >= l->depth;
-	return has_work(l);
+	/* somebody has come, and the queue is no longer than before: then somebody was taken from it */
+	return l->depth > 0 && depth_of(l) >= l->depth + l->arrived;
 }
 
-bool
+static bool
+left_any(struct listener *l)
+{
+	struct listener *o;
+
+	if (!is_together(l->service))
+		return listener_is_open(l) && left_work(l);
+	TAILQ_FOREACH(o, &l->service->listeners, next)
+		if (listener_is_open(o) && left_work(o))
+			return true;
+	return false;
+}
+
+static void
+drop_left(struct listener *l)
+{
+	if (endpoint_is_datagram(l->key.kind) && left_work(l))
+		drop_stale(l);
+}
+
+/* It is one of those that are kept running, which does not stay. */
+static bool
+is_kept(const struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	return s != NULL && s->wait && l->handlers <= s->handlers.min;
+}
+
+enum post_left
 post_left_work(struct child *c)
 {
 	struct listener *l = c->post;
 
-	if (l == NULL || count(l) > 1 || !left_work(l)) {
+	if (l == NULL || !(is_kept(l) || (l->handlers == 1 && left_any(l)))) {
 		if (l != NULL)
 			l->unread = 0;
-		return false;
+		return POST_LEFT_NOTHING;
 	}
 	if (++l->unread < UNREAD_MAX)
-		return false;
-	/* the one that is let in after the pause has to do better at once */
+		return POST_LEFT;
+	/* the next one that does so is throttled at once, for longer */
 	l->unread = UNREAD_MAX - 1;
-	drop_all_stale(l);
-	return true;
+	each_of(l, drop_left);
+	return POST_LEFT_AGAIN;
+}
+
+static void
+mend(struct listener *l)
+{
+	const struct service *s = l->service->service;
+
+	if (endpoint_is_datagram(l->key.kind))
+		sock_disconnect(&l->sock);
+	if (sock_is_spent(&l->sock, l->key.kind)) {
+		listener_broken(l, "a handler has shut it down");
+		return;
+	}
+	if (!s->wait)
+		sock_set_blocking(&l->sock, false);
+	listener_look_again(l);
+}
+
+/* Had it all sockets of its service, whatever that has become? */
+static void
+mend_all(struct listener *l, bool together)
+{
+	struct listener *o, *next;
+
+	if (!together) {
+		mend(l);
+		return;
+	}
+	TAILQ_FOREACH_SAFE(o, &l->service->listeners, next, next)
+		if (listener_is_open(o) && o->handlers == 0)
+			mend(o);
 }
 
 void
@@ -362,20 +442,14 @@ post_ended(struct child *c)
 	l->handlers--;
 	c->post = NULL;
 	s = l->service->service;
-	if (!listener_is_open(l) || s == NULL)
+	if (s == NULL)
 		return;
-	if (endpoint_is_datagram(l->key.kind))
-		sock_disconnect(l->sock.fd);
-	if (sock_is_spent(&l->sock, l->key.kind)) {
-		listener_broken(l, "a handler has shut it down");
-		return;
-	}
-	if (!s->wait && l->handlers == 0)
-		sock_set_blocking(&l->sock, false);
-	if (s->wait && count(l) < s->handlers.min)
-		post_fill(l->service);
-	else if (count(l) == 0 || s->wait)
+	if (l->handlers == 0)
+		mend_all(l, c->version->socket_as == SPEC_LISTEN_FDS);
+	else if (s->wait)
 		look_again(l);
+	if (s->wait && l->handlers < s->handlers.min)
+		post_fill(l->service);
 }
 
 void
@@ -412,23 +486,56 @@ post_move(struct listener *to, struct listener *from)
 	from->handlers = 0;
 }
 
+/* A handler that has all sockets of ps, by an older version perhaps. */
+static bool
+is_shared(const struct pool_service *ps)
+{
+	const struct child *c;
+
+	TAILQ_FOREACH(c, &ps->children, next)
+		if (c->post != NULL && c->version->socket_as == SPEC_LISTEN_FDS)
+			return true;
+	return false;
+}
+
 void
 post_moved(struct listener *l)
 {
 	const struct service *s = l->service->service;
 
-	if (l->handlers == 0)
+	if (l->handlers > 0 && s->wait)
+		watch_surplus(l);
+	if (l->handlers == 0 && is_shared(l->service))
+		listener_look_away(l);
+	else if (l->handlers == 0)
 		sock_set_blocking(&l->sock, s->wait);
 	else if (!s->wait || l->handlers >= s->handlers.max)
 		listener_look_away(l);
 }
 
+/* Where its handlers have other sockets of the service too: one of these. */
+static struct listener *
+heir_of(struct listener *l)
+{
+	struct listener *o;
+
+	if (is_shared(l->service))
+		TAILQ_FOREACH(o, &l->service->listeners, next)
+			if (o != l && listener_is_open(o))
+				return o;
+	return NULL;
+}
+
 void
 post_forget(struct listener *l)
 {
+	struct listener *o = NULL;
+
 	loop_disarm(&l->post_timer);
 	loop_disarm(&l->quiet_timer);
+	if (l->handlers > 0 && (o = heir_of(l)) != NULL)
+		o->handlers += l->handlers;
 	if (l->handlers > 0)
-		assign(l, NULL);
+		assign(l, o);
 	l->handlers = 0;
 }

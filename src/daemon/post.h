@@ -23,7 +23,8 @@ void post_ended(struct child *c);
  * A handler of c->post ends: is that the third in a row which left what it was started for?  A datagram is then dropped, unread.
  * Before post_ended().
  */
-bool post_left_work(struct child *c);
+enum post_left { POST_LEFT_NOTHING, POST_LEFT, POST_LEFT_AGAIN };
+enum post_left post_left_work(struct child *c);
 
 /* `to` has the socket of `from` from now on, with its handlers; post_moved() when it is watched. */
 void post_move(struct listener *to, struct listener *from);

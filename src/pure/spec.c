@@ -97,12 +97,14 @@ share_host(const struct endpoint *a, const struct endpoint *b)
 	struct endpoint_key kx, ky;
 
 	x.first = x.last = y.first = y.last = 1;
+	/* whether their kinds can meet is share_kind()'s business */
+	if (endpoint_is_unix(x.kind) && endpoint_is_unix(y.kind))
+		y.kind = x.kind;
 	x.port_name[0] = y.port_name[0] = '\0';
 	for (size_t i = 0; i < endpoint_count(&x); i++)
 		for (size_t j = 0; j < endpoint_count(&y); j++) {
 			endpoint_expand(&x, i, "", &kx);
 			endpoint_expand(&y, j, "", &ky);
-			ky.kind = kx.kind;
 			if (endpoint_key_cmp(&kx, &ky) == 0)
 				return true;
 		}

@@ -353,18 +353,33 @@ sock_set_blocking(const struct sock *s, bool blocking)
 void
 sock_head(int fd, struct sock_head *head)
 {
-	struct msghdr m = { .msg_name = &head->from.u, .msg_namelen = sizeof(head->from.u) };
+	/* room for the time and nothing behind it: no passed descriptor is installed */
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
+	struct msghdr m = { .msg_name = &head->from.u, .msg_namelen = sizeof(head->from.u),
+		.msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int was = 0;
+	socklen_t len = sizeof(was);
 
 	*head = (struct sock_head){ 0 };
-	head->size = recvmsg(fd, &m, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	/* the first look that asks for it stamps a datagram that has none */
+	getsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &was, &len);
+	set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	head->size = recvmsg(fd, &m, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (!was)
+		set_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 0);
 	head->from.len = head->size >= 0 ? m.msg_namelen : 0;
+	c = head->size >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS)
+		memcpy(&head->at, CMSG_DATA(c), sizeof(head->at));
 }
 
 bool
 sock_head_equal(const struct sock_head *a, const struct sock_head *b)
 {
 	return a->size == b->size && a->from.len == b->from.len &&
-	    memcmp(&a->from.u, &b->from.u, a->from.len) == 0;
+	    memcmp(&a->from.u, &b->from.u, a->from.len) == 0 && a->at.tv_sec == b->at.tv_sec &&
+	    a->at.tv_nsec == b->at.tv_nsec;
 }
 
 void
@@ -389,13 +404,17 @@ sock_is_spent(const struct sock *s, enum endpoint_kind kind)
 }
 
 void
-sock_disconnect(int fd)
+sock_disconnect(const struct sock *s)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
-	struct addr peer = { .len = sizeof(peer.u) };
+	struct addr peer = { .len = sizeof(peer.u) }, own;
 
-	if (getpeername(fd, &peer.u.sa, &peer.len) == 0)
-		connect(fd, &none, sizeof(none));
+	if (getpeername(s->fd, &peer.u.sa, &peer.len) < 0)
+		return;
+	connect(s->fd, &none, sizeof(none));
+	sock_local(s->fd, &own);
+	if (own.u.sa.sa_family != AF_UNIX && addr_port(&own) != addr_port(&s->bound))
+		(void)!bind(s->fd, &s->bound.u.sa, s->bound.len);
 }
 
 bool

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "../pure/addr.h"
 #include "../pure/diag.h"
@@ -67,6 +68,7 @@ bool sock_set_blocking(const struct sock *s, bool blocking);
 struct sock_head {
 	ssize_t size;		/* of the datagram in bytes; -1: the queue is empty */
 	struct addr from;
+	struct timespec at;	/* when it came: no other one is taken for it */
 };
 
 /* Look at it; no byte of it is read. */
@@ -79,8 +81,9 @@ void sock_drop(int fd);
 /* A handler has left the shared socket of no use: a listener that was shut down, a datagram socket that was. */
 bool sock_is_spent(const struct sock *s, enum endpoint_kind kind);
 
-/* ... or connected to one peer, as careless programs do with datagram sockets: undo that. */
-void sock_disconnect(int fd);
+/* ... or connected to one peer, as careless programs do with datagram sockets: undo that.  The kernel
+ * then forgets a port that it has picked itself: it is bound again. */
+void sock_disconnect(const struct sock *s);
 
 /* Is there something to accept or to receive now? */
 bool sock_is_readable(int fd);
