@@ -30,6 +30,12 @@ builtin_serve(enum builtin which, int fd, bool datagram)
 }
 
 void
+builtin_refuse_ports(const uint16_t *port, size_t n)
+{
+	datagram_refuse_ports(port, n);
+}
+
+void
 builtin_tcpmux(int fd, int back, const struct builtin_mux *list, size_t n)
 {
 	finish(BUILTIN_TCPMUX, mux_serve(fd, back, list, n, 10 * SECOND_NS));

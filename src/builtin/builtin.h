@@ -40,6 +40,12 @@
  */
 void builtin_serve(enum builtin which, int fd, bool datagram) __attribute__((noreturn));
 
+/*
+ * Before it: datagrams from these source ports get no answer either, from whichever host: those of berthd's own datagram endpoints, so that no
+ * loop can be built of two of them.  Borrowed.
+ */
+void builtin_refuse_ports(const uint16_t *port, size_t n);
+
 /* A service that may be reached through tcpmux.  Borrowed. */
 struct builtin_mux {
 	uint32_t number;	/* what berthd is told */

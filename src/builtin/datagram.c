@@ -174,6 +174,30 @@ say_refusal(struct server *s, const char *why)
 		dprintf(STDERR_FILENO, "%s: a datagram was not answered: %s\n", small_name(s->which), why);
 }
 
+/* For this process, which serves one socket. */
+static struct {
+	const uint16_t *port;
+	size_t count;
+} refused;
+
+void
+datagram_refuse_ports(const uint16_t *port, size_t n)
+{
+	refused.port = port;
+	refused.count = n;
+}
+
+static const char *
+unanswerable(const struct addr *peer, uint16_t own_port)
+{
+	uint16_t port = addr_port(peer);
+
+	for (size_t i = 0; i < refused.count; i++)
+		if (port != 0 && refused.port[i] == port)
+			return "source port of another service here";
+	return small_unanswerable(peer, own_port);
+}
+
 static void
 serve_one(struct server *s, struct datagram *d)
 {
@@ -181,7 +205,7 @@ serve_one(struct server *s, struct datagram *d)
 
 	if (s->which == BUILTIN_DISCARD)
 		return;
-	why = d->why_not != NULL ? d->why_not : small_unanswerable(&d->peer, s->own_port);
+	why = d->why_not != NULL ? d->why_not : unanswerable(&d->peer, s->own_port);
 	if (why == NULL)
 		answer(s, d);
 	else

@@ -38,6 +38,8 @@ clock_now(void)
 static void
 end(struct drain *d, struct draining *x)
 {
+	/* others have the connection too: closing would not end the registration */
+	epoll_ctl(d->epoll, EPOLL_CTL_DEL, x->fd, NULL);
 	TAILQ_REMOVE(&d->list, x, next);
 	d->count--;
 	close(x->fd);

@@ -25,7 +25,7 @@ struct reading {
 
 struct reader {
 	int control, epoll;
-	TAILQ_HEAD(, reading) list;
+	TAILQ_HEAD(reading_list, reading) list;
 };
 
 static int64_t
@@ -94,6 +94,21 @@ look(struct reader *r, struct reading *x, bool ended)
 		answer(r, x, HEADER_ENDED, NULL);
 }
 
+/* An aide that is new gets them in any order. */
+static void
+insert(struct reader *r, struct reading *x)
+{
+	struct reading *o;
+
+	TAILQ_FOREACH_REVERSE(o, &r->list, reading_list, next)
+		if (o->deadline_ns <= x->deadline_ns)
+			break;
+	if (o != NULL)
+		TAILQ_INSERT_AFTER(&r->list, o, x, next);
+	else
+		TAILQ_INSERT_HEAD(&r->list, x, next);
+}
+
 /* Edge-triggered: a part of a header that lies there does not wake anybody. */
 static void
 take_order(struct reader *r, const struct header_order *order, int fd)
@@ -106,9 +121,9 @@ take_order(struct reader *r, const struct header_order *order, int fd)
 		return;
 	}
 	*x = (struct reading){ .number = order->number, .take = order->take, .fd = fd,
-		.deadline_ns = clock_now() + HEADER_NS };
+		.deadline_ns = order->deadline_ns };
 	e.data.ptr = x;
-	TAILQ_INSERT_TAIL(&r->list, x, next);
+	insert(r, x);
 	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
 		answer(r, x, HEADER_BAD, NULL);
 }

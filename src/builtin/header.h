@@ -13,12 +13,13 @@
 
 #include "../pure/addr.h"
 
-#define HEADER_NS 5000000000LL	/* from the order to the whole header, however it trickles */
+#define HEADER_NS 5000000000LL	/* for the whole header, however it trickles */
 #define HEADER_MAX 4096		/* longer ones are refused (pure/proxy.h) */
 
 /* From berthd, with the connection (SCM_RIGHTS). */
 struct header_order {
 	uint64_t number;
+	int64_t deadline_ns;	/* CLOCK_MONOTONIC: of the connection, whoever reads it */
 	bool take;		/* a unix stream */
 };
 

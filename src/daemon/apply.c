@@ -392,6 +392,22 @@ open_sockets(struct apply *a)
 	}
 }
 
+/* There are new datagram ports: built-in services that live do not know that they are not to be answered. */
+static void
+renew_builtins(struct apply *a)
+{
+	bool news = false;
+
+	for (size_t i = 0; i < a->nopen; i++)
+		news = news || a->open[i]->key.kind == ENDPOINT_UDP;
+	for (size_t n = 0; news && n < a->nservices; n++) {
+		const struct service *s = a->service[n]->service;
+
+		if (s != NULL && s->what == SPEC_BUILTIN && s->wait)
+			post_end_all(a->service[n]);
+	}
+}
+
 static void
 close_rest(struct apply *a)
 {
@@ -439,10 +455,11 @@ apply_free(struct apply *a)
 	free(a->open);
 }
 
+/* Will connections or shared sockets have to be looked at? */
 static bool
-evicts(const struct service *s)
+needs_looks(const struct service *s)
 {
-	return overflow_evicts(s->limits.overflow, s->limits.noverflow);
+	return s->wait || overflow_evicts(s->limits.overflow, s->limits.noverflow);
 }
 
 static bool
@@ -501,9 +518,10 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 	mark_rebuilds(&a);
 	move_sockets(&a);
 	open_sockets(&a);
+	renew_builtins(&a);
 	close_rest(&a);
 	report_waiting(&a, report);
-	onlooker_keep(p->onlooker, any(&a, evicts));
+	onlooker_keep(p->onlooker, any(&a, needs_looks));
 	proxied_keep(p->proxied, any(&a, is_proxied));
 	farewell_keep(p->farewell, any(&a, lingers));
 	apply_free(&a);

@@ -30,6 +30,7 @@ struct carry {
 	struct carry_targets *targets;	/* held */
 	int fd;
 	struct loop_source *source;
+	unsigned records;		/* that were read */
 	size_t current;			/* counted as its target */
 	size_t first;			/* which it may be the one to probe, */
 	bool heard;			/* and of which it has said how it is */
@@ -191,7 +192,9 @@ read_events(struct carry *x)
 		return errno == EAGAIN || errno == EINTR;
 	for (size_t i = 0; i < (size_t)n / sizeof(e[0]); i++)
 		take_event(x, &e[i]);
-	return n > 0 && (size_t)n % sizeof(e[0]) == 0;
+	x->records += (unsigned)((size_t)n / sizeof(e[0]));
+	/* there is one for each target; whoever has more to say is not the relay */
+	return n > 0 && (size_t)n % sizeof(e[0]) == 0 && x->records <= x->targets->count;
 }
 
 static void
@@ -278,7 +281,7 @@ carry_close(struct carry *x)
 	if (x == NULL)
 		return;
 	/* its end may be seen before what it has said */
-	while (x->source != NULL && read_events(x) && errno != EAGAIN)
+	for (size_t i = 0; i <= TARGETS_MAX && x->source != NULL && read_events(x); i++)
 		;
 	loop_remove(x->source);
 	fd_close(&x->fd);

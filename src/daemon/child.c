@@ -35,6 +35,7 @@
 #define HELD_KILL_NS (5000 * MS)
 #define SWEEP_NS (20 * MS)
 #define REAP_AGAIN_NS (50 * MS)
+#define PORTS_MAX 16384
 #define EVICTED_TERM_NS (100 * MS)
 #define EVICTED_KILL_NS (900 * MS)
 
@@ -843,11 +844,30 @@ adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
 		unwatched(c);
 }
 
+/* In the child, of the memory that it has a copy of: which datagram ports are berthd's own. */
+static size_t
+own_datagram_ports(const struct pool *p, uint16_t *port, size_t room)
+{
+	const struct pool_service *ps;
+	const struct listener *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		TAILQ_FOREACH(l, &ps->listeners, next)
+			if (l->key.kind == ENDPOINT_UDP && l->sock.fd >= 0 && n < room)
+				port[n++] = addr_port(&l->sock.bound);
+	return n;
+}
+
 static void
 run_builtin(void *arg)
 {
+	static uint16_t port[PORTS_MAX];
 	const struct child *c = arg;
 
+	if (c->waits)
+		builtin_refuse_ports(port,
+		    own_datagram_ports(c->service->pool, port, PORTS_MAX));
 	builtin_serve(c->version->builtin, 0, c->waits);
 }
 

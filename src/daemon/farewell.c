@@ -162,12 +162,13 @@ order(struct farewell *g, int fd, int64_t ns)
 	return sendmsg(g->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(o);
 }
 
-/* An aide that takes nothing any more, or has died, is replaced. */
+/* An aide that has died is replaced. */
 void
 farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp)
 {
 	for (int i = 0; is_tcp && i < 2 && begin(g); i++) {
-		if (order(g, fd, ns))
+		/* one that is late is let be: the connection is closed without its time */
+		if (order(g, fd, ns) || errno == EAGAIN)
 			break;
 		aide_stop(&g->aide, true);
 	}

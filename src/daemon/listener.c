@@ -16,6 +16,7 @@
 #include "post.h"
 
 #define POLLED (EPOLLIN | EPOLLET)
+#define UNPOLLED EPOLLET	/* errors and hang-ups are reported all the same: once */
 #define PAIR_TRIES 16
 
 static bool try_open(struct listener *l, struct diag *why);
@@ -119,7 +120,7 @@ listener_ready(void *arg, uint32_t events)
 	(void)events;
 	if (l->ready && (ps->queue != POOL_READY || l->listed == LISTENER_HOLDING ||
 	    ps->pool->short_of_resources)) {
-		if (l->armed && loop_watch(l->source, 0))
+		if (l->armed && loop_watch(l->source, UNPOLLED))
 			l->armed = false;
 		return;
 	}
@@ -156,7 +157,7 @@ listener_look_away(struct listener *l)
 {
 	l->ready = false;
 	enlist(l);
-	if (l->armed && l->source != NULL && loop_watch(l->source, 0))
+	if (l->armed && l->source != NULL && loop_watch(l->source, UNPOLLED))
 		l->armed = false;
 }
 

@@ -15,6 +15,7 @@
 #include "dispatch.h"
 #include "farewell.h"
 
+#define FDS_MAX 253	/* in one packet (SCM_MAX_FD) */
 #define SERVED "+\r\n"
 #define NOT_SERVED "-Service not available\r\n"
 
@@ -54,25 +55,41 @@ make_list(struct mux *m, struct pool *p)
 
 /* ---- what comes back ---- */
 
+/* The descriptors that came: the only one, or -1; what else came is closed. */
+static int
+only_descriptor(struct msghdr *m)
+{
+	int fd = -1, all[FDS_MAX];
+	size_t n = 0;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(all, CMSG_DATA(h), n * sizeof(int));
+	}
+	if (n == 1)
+		fd = all[0];
+	for (size_t i = 0; n > 1 && i < n; i++)
+		close(all[i]);
+	return fd;
+}
+
 /* One packet of the right length with one descriptor; -1: not that. */
 static int
 receive(int from, uint32_t *number)
 {
 	union {
 		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
+		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} control;
 	struct builtin_mux_call call = { 0 };
 	struct iovec iov = { .iov_base = &call, .iov_len = sizeof(call) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 		.msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	int fd = -1;
+	int fd = n >= 0 ? only_descriptor(&m) : -1;
 
-	if (h != NULL && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-	    h->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(h), sizeof(fd));
 	if (n != (ssize_t)sizeof(call) || call.magic != BUILTIN_MUX_MAGIC ||
 	    (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		fd_close(&fd);

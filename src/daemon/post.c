@@ -116,7 +116,7 @@ note_work(struct listener *l)
 	if (lead(l)->handlers == 0)
 		sock_set_blocking(&l->sock, true);
 	if (endpoint_is_datagram(l->key.kind))
-		sock_head(l->sock.fd, &l->head);
+		onlooker_head(l->service->pool->onlooker, l->sock.fd, &l->head);
 	else
 		l->depth = depth_of(l);
 	l->arrived = false;
@@ -326,7 +326,7 @@ drop_stale(struct listener *l)
 	char from[ADDR_TEXT_MAX];
 	struct record r;
 
-	sock_drop(l->sock.fd);
+	onlooker_drop(l->service->pool->onlooker, l->sock.fd);
 	l->service->count.dropped++;
 	record_init(&r, RECORD_WARNING, "drop");
 	record_text(&r, "service", l->service->name);
@@ -345,7 +345,7 @@ left_work(const struct listener *l)
 	struct sock_head now;
 
 	if (endpoint_is_datagram(l->key.kind)) {
-		sock_head(l->sock.fd, &now);
+		onlooker_head(l->service->pool->onlooker, l->sock.fd, &now);
 		return now.size >= 0 && sock_head_equal(&now, &l->head);
 	}
 	/* somebody has come, and the queue is no longer than before: then somebody was taken from it */
@@ -405,7 +405,7 @@ mend(struct listener *l)
 	const struct service *s = l->service->service;
 
 	if (endpoint_is_datagram(l->key.kind))
-		sock_disconnect(&l->sock);
+		onlooker_disconnect(l->service->pool->onlooker, &l->sock);
 	if (sock_is_spent(&l->sock, l->key.kind)) {
 		listener_broken(l, "a handler has shut it down");
 		return;

@@ -32,6 +32,7 @@ struct reading {
 	struct arrival arrival;
 	struct addr local;
 	bool unsent;
+	int64_t began_ns, sent_ns;	/* when it was accepted; when the aide of now got it */
 	struct loop_timer deadline;
 	/* from here on its header is known, and arrival and local are what it says */
 	struct addr tuple_peer, tuple_local;
@@ -203,8 +204,11 @@ deadline_due(void *arg)
 	struct reading *r = arg;
 	struct proxied *x = r->proxied;
 
+	struct loop *loop = x->pool->loop;
+	bool had_time = !r->unsent && loop_now(loop) - r->sent_ns >= HEADER_NS;
+
 	refuse(r, ADMIT_BAD_HEADER, "no PROXY header in 5s");
-	if (x->source != NULL)
+	if (x->source != NULL && had_time)
 		lost(x);
 }
 
@@ -219,6 +223,7 @@ send_order(struct proxied *x, struct reading *r)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
 	struct header_order order = { .number = r->number,
+		.deadline_ns = r->began_ns + HEADER_NS,
 		.take = r->arrival.peer.u.sa.sa_family == AF_UNIX };
 	struct iovec iov = { .iov_base = &order, .iov_len = sizeof(order) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
@@ -240,6 +245,7 @@ send_all(struct proxied *x)
 	while (x->source != NULL && (r = TAILQ_FIRST(&x->unsent)) != NULL && send_order(x, r)) {
 		TAILQ_REMOVE(&x->unsent, r, next_unsent);
 		r->unsent = false;
+		r->sent_ns = loop_now(x->pool->loop);
 	}
 	if (x->source != NULL)
 		loop_watch(x->source, TAILQ_EMPTY(&x->unsent) ? EPOLLIN : EPOLLIN | EPOLLOUT);
@@ -376,7 +382,9 @@ proxied_take(struct pool_service *ps, const struct arrival *a, const struct addr
 	LIST_INSERT_HEAD(&x->bucket[r->number % BUCKETS], r, next_bucket);
 	loop_arm(loop, &r->deadline, loop_now(loop) + DEADLINE_NS, deadline_due, r);
 	ps->reading++;
-	begin(x);
+	/* the next one is under way */
+	if (!loop_armed(&x->again))
+		begin(x);
 	send_all(x);
 	return true;
 }

@@ -143,7 +143,7 @@ finish_relay(struct spec_reader *r, struct service *s, const json_t *own, json_t
 	    "cannot apply to relay, which closes as its target does");
 	s->timeouts.linger_ns = 0;
 	if (find_kind(s, ENDPOINT_UNIX_SEQPACKET) != NULL || has_datagram(s))
-		spec_read_fail_at(r, NULL, "relay", "carries streams of bytes only");
+		spec_read_fail_at(r, NULL, "relay", "carries streams of bytes, not datagrams or unix-seqpacket");
 	finish_relay_chain(r, s, own);
 }
 

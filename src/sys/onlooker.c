@@ -25,7 +25,7 @@
 #define LOST_MAX 4		/* that were let go and do not end: no more are made */
 #define PRIORITY -5
 
-enum subject { LOOK, SOCKET, SHUT };
+enum subject { LOOK, SOCKET, SHUT, HEAD, DROP, DISCONNECT };
 
 struct question {
 	uint64_t number;
@@ -38,6 +38,7 @@ struct question {
 			bool any;
 		} look;
 		struct onlooker_socket socket;
+		struct sock shared;	/* HEAD, DROP, DISCONNECT: its descriptor comes along */
 		struct {
 			pid_t pid;
 			int fd;
@@ -55,6 +56,7 @@ struct answer {
 	enum waiting waiting;
 	struct waiting_report report;
 	struct sockdiag_tcp tcp;
+	struct sock_head head;
 };
 
 struct onlooker {
@@ -131,6 +133,15 @@ do_question(struct sockdiag *d, const struct question *q, struct answer *a)
 		a->error = do_shut(q->shut.pid, q->shut.fd, q->shut.cookie, q->shut.text,
 		    q->shut.len);
 		break;
+	case HEAD:
+		sock_head(q->shared.fd, &a->head);
+		break;
+	case DROP:
+		sock_drop(q->shared.fd);
+		break;
+	case DISCONNECT:
+		sock_disconnect(&q->shared);
+		break;
 	}
 }
 
@@ -145,6 +156,34 @@ processor_time(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static bool
+is_about_shared(enum subject s)
+{
+	return s == HEAD || s == DROP || s == DISCONNECT;
+}
+
+/* A question, and the descriptor that it may be about. */
+static ssize_t
+receive(int from, struct question *q)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = q, .iov_len = sizeof(*q) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (n == (ssize_t)sizeof(*q) && is_about_shared(q->subject)) {
+		q->shared.fd = -1;
+		if (h != NULL && h->cmsg_type == SCM_RIGHTS)
+			memcpy(&q->shared.fd, CMSG_DATA(h), sizeof(int));
+	}
+	return n;
+}
+
 static void
 look_on(int fd)
 {
@@ -154,11 +193,13 @@ look_on(int fd)
 	ssize_t n;
 
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
-	while ((n = recv(fd, &q, sizeof(q), 0)) == (ssize_t)sizeof(q)) {
+	while ((n = receive(fd, &q)) == (ssize_t)sizeof(q)) {
 		int64_t began = processor_time();
 
 		a = (struct answer){ .number = q.number };
 		do_question(d, &q, &a);
+		if (is_about_shared(q.subject))
+			close(q.shared.fd);
 		a.took_ns = processor_time() - began;
 		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
 			break;
@@ -250,8 +291,23 @@ await(struct onlooker *o, struct answer *a)
 static bool
 ask(struct onlooker *o, struct question *q)
 {
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = q, .iov_len = sizeof(*q) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
 	q->number = ++o->number;
-	return send(o->aide.fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q);
+	if (is_about_shared(q->subject)) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &q->shared.fd, sizeof(int));
+	}
+	return sendmsg(o->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q);
 }
 
 /* One question and its answer; false: there is none. */
@@ -389,4 +445,47 @@ onlooker_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n)
 	}
 	if (o->keep)
 		begin(o);
+}
+
+/* ---- shared datagram sockets ---- */
+
+static bool
+about(struct onlooker *o, enum subject subject, const struct sock *s, struct answer *a)
+{
+	static struct question q;
+	bool slow;
+
+	q.subject = subject;
+	q.shared = *s;
+	return converse(o, &q, a, &slow);
+}
+
+bool
+onlooker_head(struct onlooker *o, int fd, struct sock_head *head)
+{
+	struct sock s = { .fd = fd };
+	struct answer a;
+
+	*head = (struct sock_head){ .size = -1 };
+	if (!about(o, HEAD, &s, &a))
+		return false;
+	*head = a.head;
+	return true;
+}
+
+bool
+onlooker_drop(struct onlooker *o, int fd)
+{
+	struct sock s = { .fd = fd };
+	struct answer a;
+
+	return about(o, DROP, &s, &a);
+}
+
+bool
+onlooker_disconnect(struct onlooker *o, const struct sock *s)
+{
+	struct answer a;
+
+	return about(o, DISCONNECT, s, &a);
 }

@@ -14,6 +14,7 @@
 #define BERTH_ONLOOKER_H
 
 #include "loop.h"
+#include "sock.h"
 #include "sockdiag.h"
 #include "waiting.h"
 
@@ -54,5 +55,13 @@ void onlooker_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n);
  */
 int onlooker_shut(struct onlooker *o, pid_t pid, int fd, uint64_t cookie, const char *text,
     bool *slow);
+
+/*
+ * A datagram socket that handlers share with berthd: what stands at the head of its queue; drop that, unread; undo what a
+ * handler did to it by connect(2).  Each takes a lock that a handler may hold.  false: not done in time (head: as if it were empty).
+ */
+bool onlooker_head(struct onlooker *o, int fd, struct sock_head *head);
+bool onlooker_drop(struct onlooker *o, int fd);
+bool onlooker_disconnect(struct onlooker *o, const struct sock *s);
 
 #endif

@@ -536,8 +536,13 @@ int
 sock_queue(int listener)
 {
 	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
+	socklen_t len = sizeof(int);
+	int listens = 0;
 
+	/* of anything else TCP_INFO takes the lock, which a handler that made it so may hold */
+	if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens)
+		return -1;
+	len = sizeof(info);
 	if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -1;
 	return (int)info.tcpi_unacked;

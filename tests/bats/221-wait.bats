@@ -120,9 +120,9 @@ serve(sock(), 0.2)'
 	"$dial" "unix:$T/x.sock" <<<x
 	wait_logged 3 ' line="?env '
 	assert_equal "$(log_count ' line="fds 0 1 2 blocking True same True"')" 3
-	assert_equal "$(log_count '^stderr service=u .* line="env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=0 BERTH_SERVICE=u PROTO=UDP"')" 1
-	assert_equal "$(log_count "^stderr service=t .* line=\"env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=0 BERTH_SERVICE=t PROTO=TCP TCPLOCALIP=127.0.0.1 TCPLOCALPORT=$(port_of t)\"")" 1
-	assert_equal "$(log_count "^stderr service=x .* line=\"env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=0 BERTH_SERVICE=x PROTO=UNIX UNIXLOCALPATH=$T/x.sock\"")" 1
+	assert_equal "$(log_count '^stderr service=u .* line="env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=1 BERTH_SERVICE=u PROTO=UDP"')" 1
+	assert_equal "$(log_count "^stderr service=t .* line=\"env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=1 BERTH_SERVICE=t PROTO=TCP TCPLOCALIP=127.0.0.1 TCPLOCALPORT=$(port_of t)\"")" 1
+	assert_equal "$(log_count "^stderr service=x .* line=\"env BERTH_ACTIVE=1 BERTH_CONNECTION=[0-9] BERTH_LIMIT=1 BERTH_SERVICE=x PROTO=UNIX UNIXLOCALPATH=$T/x.sock\"")" 1
 }
 
 @test "a handler that has made the socket non-blocking leaves it blocking for the next one" {

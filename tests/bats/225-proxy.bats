@@ -213,14 +213,16 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	adds_up p
 }
 
-@test "an aide that hangs holds nobody longer" {
+@test "an aide that hangs holds nobody longer, and is replaced" {
 	proxied p
 	start_p
+	local stopped
+	stopped=$(aide)
 	kill_aide STOP
 	proxy c "$where" "$v1+t,hello"
 	awaits p 1
 	wait_until 12 refused_is p bad-header 1
-	kill_aide CONT
+	wait_until 5 new_aide "$stopped"
 	run px "$where" "$v1+t,hello"
 	assert_line -n 1 hello
 	adds_up p
@@ -483,8 +485,8 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	local pid
 	pid=$(aide)
 	run grep -E '^(Uid|Gid|NoNewPrivs|CapEff|Groups):' "/proc/$pid/status"
-	assert_line --regexp '^Uid:.65534.65534.65534.65534'
-	assert_line --regexp '^Gid:.65534.65534.65534.65534'
+	assert_line --regexp '^Uid:.65533.65533.65533.65533'
+	assert_line --regexp '^Gid:.65533.65533.65533.65533'
 	assert_line --regexp '^CapEff:.0+$'
 	assert_line --regexp '^NoNewPrivs:.1'
 	assert_line --regexp '^Groups:.*$'
