@@ -136,6 +136,19 @@ keep_short(struct listener *l, int error)
 	pool_shortage(p, POOL_SHORT_OF_START, error);
 }
 
+void
+dispatch_move_short(struct listener *l, struct listener *from)
+{
+	if (!from->starves)
+		return;
+	TAILQ_INSERT_BEFORE(from, l, next_starved);
+	TAILQ_REMOVE(&l->service->pool->starved, from, next_starved);
+	from->starves = false;
+	l->starves = true;
+	loop_arm(l->service->pool->loop, &l->hold_timer, l->pending.short_since_ns + PENDING_NS,
+	    short_due, l);
+}
+
 /*
  * A start takes more descriptors for a moment than a live handler keeps: in a shortage those for looking are lent, if
  * what will be kept is there without them.

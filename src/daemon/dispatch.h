@@ -16,6 +16,9 @@ bool dispatch_turn(struct pool *p);
 /* The pending connection of l is refused: counted, logged, reset.  rule: the text of the rule that did it; NULL or "" none. */
 void dispatch_refuse(struct listener *l, enum admit_verdict reason, const char *rule);
 
+/* The pending connection of from is l's now: with its turn among those that wait for resources, and its time. */
+void dispatch_move_short(struct listener *l, struct listener *from);
+
 /* Count and log the refusal of a connection that is nobody's pending one; its fd stays the caller's. */
 void dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum admit_verdict reason,
     const char *rule);

@@ -397,10 +397,8 @@ static void
 take_pending(struct listener *l, struct listener *from)
 {
 	evict_move(l, from);
-	if (from->starves)
-		TAILQ_REMOVE(&l->service->pool->starved, from, next_starved);
-	from->starves = false;
 	l->pending = from->pending;
+	dispatch_move_short(l, from);
 	l->pending.tried = false;
 	from->pending.fd = -1;
 	from->service->pending--;
