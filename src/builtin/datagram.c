@@ -190,12 +190,13 @@ datagram_refuse_ports(const uint16_t *port, size_t n)
 static const char *
 unanswerable(const struct addr *peer, uint16_t own_port)
 {
+	const char *why = small_unanswerable(peer, own_port);
 	uint16_t port = addr_port(peer);
 
-	for (size_t i = 0; i < refused.count; i++)
+	for (size_t i = 0; why == NULL && i < refused.count; i++)
 		if (port != 0 && refused.port[i] == port)
 			return "source port of another service here";
-	return small_unanswerable(peer, own_port);
+	return why;
 }
 
 static void

@@ -376,7 +376,7 @@ proxied_take(struct pool_service *ps, const struct arrival *a, const struct addr
 		return false;
 	*r = (struct reading){ .proxied = x, .service = ps, .number = ++x->next_number,
 		.arrival = *a, .local = *local, .tuple_peer = a->peer, .tuple_local = *local,
-		.unsent = true };
+		.unsent = true, .began_ns = loop_now(loop) };
 	TAILQ_INSERT_TAIL(&x->list, r, next);
 	TAILQ_INSERT_TAIL(&x->unsent, r, next_unsent);
 	LIST_INSERT_HEAD(&x->bucket[r->number % BUCKETS], r, next_bucket);

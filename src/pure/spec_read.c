@@ -335,7 +335,11 @@ spec_read_fallbacks(const struct spec_key *keys)
 		else
 			continue;
 		assert(value != NULL);
-		json_object_set_new_nocheck(object, k->name, value);
+		/* an object of keys that have no default says nothing, and could not stand in every file */
+		if (k->inside != NULL && json_object_size(value) == 0)
+			json_decref(value);
+		else
+			json_object_set_new_nocheck(object, k->name, value);
 	}
 	return object;
 }
