@@ -754,7 +754,8 @@ child_new(struct pool_service *ps, const struct child_work *w)
 	c->pidfd = c->kept = -1;
 	c->local = *w->local;
 	c->started_ns = loop_now(ps->pool->loop);
-	c->active = ps->active - ps->reading;
+	/* one whose header was read is still counted among those that are read */
+	c->active = ps->active - ps->reading + (w->rate_taken ? 1 : 0);
 	set_client(c, w);
 	TAILQ_INSERT_TAIL(&ps->children, c, next);
 	return c;

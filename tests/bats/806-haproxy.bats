@@ -12,6 +12,7 @@ haproxy_before() {
 		maxconn 200
 	defaults
 		mode tcp
+		retries 0
 		timeout connect 10s
 		timeout client 30s
 		timeout server 30s
