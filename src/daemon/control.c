@@ -18,18 +18,15 @@
 #include "../pure/wire.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
-#include "admission.h"
-#include "snapshot.h"
-
-#ifndef BERTH_VERSION
-#define BERTH_VERSION "unknown"
-#endif
+#include "client.h"
+#include "methods.h"
 
 #define CLIENTS_MAX 1024
 #define READ_BYTES 4096
 #define LOCK_TRIES 100
 #define BACKLOG 128
 #define AGAIN_NS 100000000LL
+#define TURN_NS 1000000LL	/* for answers that take long: others have things to do */
 
 struct client {
 	TAILQ_ENTRY(client) next;
@@ -41,10 +38,11 @@ struct client {
 	size_t in_len, in_room;
 	char *out;			/* owned: what is still to be sent */
 	size_t out_len, out_sent;
-	bool busy;			/* a reload or a survey answers later */
+	const struct client_work *work;	/* the call that it made last is not answered yet */
+	void *work_arg;
 	bool oneway;			/* ... and nobody wants to know */
-	struct survey *survey;		/* of connections, that is being made for it */
-	TAILQ_ENTRY(client) next_survey;
+	bool stepping;			/* in work->step() */
+	TAILQ_ENTRY(client) next_working;
 	bool in_eof;			/* nothing more comes; answer what came, then close */
 };
 
@@ -59,7 +57,8 @@ struct control {
 	int spare;			/* given up when no fd is left, so that one more client gets in */
 	struct loop_timer again;
 	TAILQ_HEAD(, client) clients;
-	TAILQ_HEAD(, client) surveying;
+	TAILQ_HEAD(, client) working;
+	unsigned workers;
 	unsigned count;
 };
 
@@ -72,14 +71,20 @@ refill(struct control *ctl)
 		ctl->spare = fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
+/* Its work is done, or in vain. */
 static void
-end_survey(struct client *c)
+end_work(struct client *c)
 {
-	if (c->survey == NULL)
+	const struct client_work *w = c->work;
+
+	if (w == NULL)
 		return;
-	TAILQ_REMOVE(&c->control->surveying, c, next_survey);
-	survey_free(c->survey);
-	c->survey = NULL;
+	TAILQ_REMOVE(&c->control->working, c, next_working);
+	c->control->workers--;
+	c->work = NULL;
+	if (w->end != NULL)
+		w->end(c, c->work_arg);
+	c->work_arg = NULL;
 }
 
 static void
@@ -87,8 +92,7 @@ client_free(struct client *c)
 {
 	struct control *ctl = c->control;
 
-	reload_forget(ctl->reload, c);
-	end_survey(c);
+	end_work(c);
 	TAILQ_REMOVE(&ctl->clients, c, next);
 	ctl->count--;
 	loop_remove(c->source);
@@ -140,8 +144,8 @@ post(struct client *c, char *message, const size_t *len)
 	free(message);
 }
 
-static void
-reply(struct client *c, const struct wire_call *call, json_t *parameters)
+void
+client_reply(struct client *c, const struct wire_call *call, json_t *parameters)
 {
 	size_t len = 0;
 
@@ -150,8 +154,8 @@ reply(struct client *c, const struct wire_call *call, json_t *parameters)
 	json_decref(parameters);
 }
 
-static void
-fail(struct client *c, const struct wire_call *call, const char *error, json_t *parameters)
+void
+client_fail(struct client *c, const struct wire_call *call, const char *error, json_t *parameters)
 {
 	size_t len = 0;
 
@@ -160,276 +164,122 @@ fail(struct client *c, const struct wire_call *call, const char *error, json_t *
 	json_decref(parameters);
 }
 
-/* ---- methods ---- */
+/* ---- answers that come later ---- */
 
-static const char *
-string_of(const struct wire_call *call, const char *key)
+void
+client_begin(struct client *c, const struct wire_call *call, const struct client_work *work,
+    void *arg)
 {
-	return json_string_value(json_object_get(call->parameters, key));
-}
-
-static void
-get_info(struct client *c, const struct wire_call *call)
-{
-	reply(c, call, json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "berth", "product",
-	    "berthd", "version", BERTH_VERSION, "url", "", "interfaces", "org.varlink.service",
-	    "io.berth.Control"));
-}
-
-static void
-get_description(struct client *c, const struct wire_call *call)
-{
-	const char *name = string_of(call, "interface"), *text = NULL;
-
-	if (name == NULL) {
-		fail(c, call, "org.varlink.service.InvalidParameter",
-		    json_pack("{s:s}", "parameter", "interface"));
-		return;
-	}
-	if (strcmp(name, "io.berth.Control") == 0)
-		text = wire_interface_control;
-	else if (strcmp(name, "org.varlink.service") == 0)
-		text = wire_interface_service;
-	if (text == NULL)
-		fail(c, call, "org.varlink.service.InterfaceNotFound",
-		    json_pack("{s:s}", "interface", name));
-	else
-		reply(c, call, json_pack("{s:s}", "description", text));
-}
-
-static void
-list(struct client *c, const struct wire_call *call)
-{
-	reply(c, call, snapshot_list(c->control->pool));
-}
-
-/* The service that a call names; NULL: it was answered with an error. */
-static struct pool_service *
-named_service(struct client *c, const struct wire_call *call)
-{
-	const char *name = string_of(call, "service");
-	struct pool_service *ps;
-
-	if (name == NULL) {
-		fail(c, call, "org.varlink.service.InvalidParameter",
-		    json_pack("{s:s}", "parameter", "service"));
-		return NULL;
-	}
-	ps = pool_find(c->control->pool, name);
-	if (ps == NULL)
-		fail(c, call, "io.berth.Control.NoSuchService", json_pack("{s:s}", "service", name));
-	return ps;
-}
-
-static void
-show(struct client *c, const struct wire_call *call)
-{
-	struct pool_service *ps = named_service(c, call);
-	json_t *shown;
-
-	if (ps == NULL)
-		return;
-	shown = ps->service != NULL
-	    ? spec_show(ps->service, reload_settings(c->control->reload)->defaults)
-	    : json_pack("{s:{},s:{}}", "config", "origin");
-	json_object_set_new(shown, "service", snapshot_service(ps));
-	reply(c, call, shown);
-}
-
-/* The service that a call may name: true with *ps NULL where it names none; false: it was answered with an error. */
-static bool
-any_service(struct client *c, const struct wire_call *call, struct pool_service **ps)
-{
-	json_t *name = json_object_get(call->parameters, "service");
-
-	*ps = NULL;
-	if (name == NULL || json_is_null(name))
-		return true;
-	return (*ps = named_service(c, call)) != NULL;
-}
-
-static void
-connections(struct client *c, const struct wire_call *call)
-{
-	struct pool_service *ps;
-
-	if (!any_service(c, call, &ps))
-		return;
-	c->survey = survey_new(c->control->pool, ps, SURVEY_ALL);
-	if (c->survey == NULL) {
-		fail(c, call, "io.berth.Control.NoMemory", json_object());
-		return;
-	}
-	TAILQ_INSERT_TAIL(&c->control->surveying, c, next_survey);
-	c->busy = true;
+	assert(c->work == NULL);
+	c->work = work;
+	c->work_arg = arg;
 	c->oneway = call->oneway;
+	TAILQ_INSERT_TAIL(&c->control->working, c, next_working);
+	c->control->workers++;
 }
 
-/* An answer that comes later than the call. */
-static void
-answer_late(struct client *c, json_t *parameters)
+void
+client_part(struct client *c, json_t *parameters)
 {
 	size_t len = 0;
 
-	c->busy = false;
 	if (!c->oneway)
-		post(c, wire_format_reply(parameters, false, &len), &len);
-	serve(c);
+		post(c, wire_format_reply(parameters, true, &len), &len);
+	json_decref(parameters);
 }
 
-/* The surveys take turns, a step each. */
+/* Within a step the rest is done when it returns; else at once. */
+static void
+finish(struct client *c, char *message, size_t len)
+{
+	if (c->oneway)
+		free(message);
+	else
+		post(c, message, &len);
+	end_work(c);
+	if (!c->stepping)
+		serve(c);
+}
+
+void
+client_finish(struct client *c, json_t *parameters)
+{
+	size_t len = 0;
+	char *message = wire_format_reply(parameters, false, &len);
+
+	json_decref(parameters);
+	finish(c, message, len);
+}
+
+void
+client_finish_error(struct client *c, const char *error, json_t *parameters)
+{
+	size_t len = 0;
+	char *message = wire_format_error(error, parameters, &len);
+
+	json_decref(parameters);
+	finish(c, message, len);
+}
+
+/* A step, and what follows from it.  May free the client.  True when it has more to do at once. */
+static bool
+step(struct client *c)
+{
+	bool more;
+
+	c->stepping = true;
+	more = c->work->step(c, c->work_arg);
+	c->stepping = false;
+	if (c->work != NULL && c->out == NULL)
+		return more;
+	more = more && c->work != NULL;
+	serve(c);
+	return more;
+}
+
+/* Those that work take turns, a step each, for a bounded time. */
 bool
 control_turn(struct control *ctl)
 {
-	struct client *c = TAILQ_FIRST(&ctl->surveying);
-	json_t *answer;
+	int64_t over = loop_clock() + TURN_NS;
+	struct client *c;
+	bool more = false;
 
-	if (c == NULL)
-		return false;
-	TAILQ_REMOVE(&ctl->surveying, c, next_survey);
-	TAILQ_INSERT_TAIL(&ctl->surveying, c, next_survey);
-	if (survey_step(c->survey)) {
-		answer = snapshot_connections(c->survey);
-		end_survey(c);
-		answer_late(c, answer);
-		json_decref(answer);
+	for (unsigned n = ctl->workers; n > 0 && (c = TAILQ_FIRST(&ctl->working)) != NULL; n--) {
+		if (loop_clock() >= over)
+			return true;
+		TAILQ_REMOVE(&ctl->working, c, next_working);
+		TAILQ_INSERT_TAIL(&ctl->working, c, next_working);
+		if (c->work->step != NULL && c->out == NULL && step(c))
+			more = true;
 	}
-	return !TAILQ_EMPTY(&ctl->surveying);
+	return more;
 }
 
-static void
-bad_parameter(struct client *c, const struct wire_call *call, const char *name)
+/* ---- what methods may know ---- */
+
+struct control *
+client_control(const struct client *c)
 {
-	fail(c, call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+	return c->control;
 }
 
-static void
-explain(struct client *c, const struct wire_call *call)
+uid_t
+client_uid(const struct client *c)
 {
-	struct pool_service *ps = named_service(c, call);
-	const char *text = string_of(call, "peer");
-	struct admission_client who;
-	struct addr peer;
-	struct diag why;
-
-	if (ps == NULL)
-		return;
-	if (text == NULL || !source_parse_peer(text, &peer, &who.uid, &why)) {
-		bad_parameter(c, call, "peer");
-		return;
-	}
-	if (ps->service == NULL) {
-		fail(c, call, "io.berth.Control.NoGoodVersion",
-		    json_pack("{s:s}", "service", ps->name));
-		return;
-	}
-	who.peer = &peer;
-	reply(c, call, admission_explain(ps, &who));
+	return c->uid;
 }
 
-static void
-penalties(struct client *c, const struct wire_call *call)
+struct pool *
+control_pool(const struct control *c)
 {
-	struct pool_service *ps;
-
-	if (any_service(c, call, &ps))
-		reply(c, call, admission_penalties(c->control->pool, ps));
+	return c->pool;
 }
 
-static void
-forgive(struct client *c, const struct wire_call *call)
+struct reload *
+control_reload(const struct control *c)
 {
-	const char *text = string_of(call, "source");
-	struct pool_service *ps;
-	struct source within;
-	struct diag why;
-	bool all = text != NULL && strcmp(text, "all") == 0;
-
-	if (!any_service(c, call, &ps))
-		return;
-	if (text == NULL || (!all && !source_parse(text, &within, &why)))
-		bad_parameter(c, call, "source");
-	else
-		reply(c, call, json_pack("{s:I}", "forgiven", (json_int_t)admission_forgive(
-		    c->control->pool, ps, all ? NULL : &within)));
-}
-
-static void
-reload_done_for(void *arg, json_t *report)
-{
-	answer_late(arg, report);
-}
-
-static void
-reload(struct client *c, const struct wire_call *call)
-{
-	c->busy = true;
-	c->oneway = call->oneway;
-	if (reload_all(c->control->reload, reload_done_for, c))
-		return;
-	c->busy = false;
-	reply(c, call, json_pack("{s:[],s:[],s:[],s:[s],s:[]}", "added", "changed", "removed",
-	    "errors", "berthd is stopping", "notes"));
-}
-
-static const struct method {
-	const char *name;
-	bool changes;			/* needs uid 0 or berthd's own */
-	void (*call)(struct client *c, const struct wire_call *call);
-} methods[] = {
-	{ "org.varlink.service.GetInfo", false, get_info },
-	{ "org.varlink.service.GetInterfaceDescription", false, get_description },
-	{ "io.berth.Control.List", false, list },
-	{ "io.berth.Control.Show", false, show },
-	{ "io.berth.Control.Connections", false, connections },
-	{ "io.berth.Control.Explain", false, explain },
-	{ "io.berth.Control.Penalties", false, penalties },
-	{ "io.berth.Control.Forgive", true, forgive },
-	{ "io.berth.Control.Reload", true, reload },
-};
-
-static bool
-known_interface(const char *method)
-{
-	return strncmp(method, "org.varlink.service.", 20) == 0 ||
-	    strncmp(method, "io.berth.Control.", 17) == 0;
-}
-
-static void
-unknown_method(struct client *c, const struct wire_call *call)
-{
-	char name[256];
-	char *dot;
-
-	if (known_interface(call->method)) {
-		fail(c, call, "org.varlink.service.MethodNotFound",
-		    json_pack("{s:s}", "method", call->method));
-		return;
-	}
-	strlcpy(name, call->method, sizeof(name));
-	if ((dot = strrchr(name, '.')) != NULL)
-		*dot = '\0';
-	fail(c, call, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", name));
-}
-
-static void
-dispatch(struct client *c, const struct wire_call *call)
-{
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		const struct method *m = &methods[i];
-
-		if (strcmp(m->name, call->method) != 0)
-			continue;
-		if (m->changes && c->uid != 0 && c->uid != geteuid()) {
-			log_message(RECORD_NOTICE, "note", "control: uid %u may not call %s",
-			    (unsigned)c->uid, m->name);
-			fail(c, call, "org.varlink.service.PermissionDenied", json_object());
-			return;
-		}
-		m->call(c, call);
-		return;
-	}
-	unknown_method(c, call);
+	return c->reload;
 }
 
 /* ---- receiving ---- */
@@ -457,7 +307,7 @@ next_call(struct client *c)
 		client_free(c);
 		return NEXT_LOST;
 	}
-	dispatch(c, &call);
+	methods_call(c, &call);
 	wire_call_fini(&call);
 	return NEXT_SERVED;
 }
@@ -471,7 +321,7 @@ serve(struct client *c)
 	do {
 		if (c->out != NULL && !flush(c))
 			return;
-		if (c->out != NULL || c->busy)
+		if (c->out != NULL || c->work != NULL)
 			return;
 	} while ((next = next_call(c)) == NEXT_SERVED);
 	if (next == NEXT_NONE && c->in_eof)
@@ -515,7 +365,7 @@ client_ready(void *arg, uint32_t events)
 	n = recv(c->fd, c->in + c->in_len, READ_BYTES, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0 || (n == 0 && (!c->busy || (events & EPOLLHUP)))) {
+	if (n < 0 || (n == 0 && (c->work == NULL || (events & EPOLLHUP)))) {
 		client_free(c);
 		return;
 	}
@@ -683,7 +533,7 @@ control_new(struct pool *p, const char *path, struct diag *why)
 	c->pool = p;
 	c->lock = c->sock.fd = c->spare = -1;
 	TAILQ_INIT(&c->clients);
-	TAILQ_INIT(&c->surveying);
+	TAILQ_INIT(&c->working);
 	c->path = strdup(path);
 	if (asprintf(&c->lock_path, "%s.lock", path) < 0)
 		c->lock_path = NULL;

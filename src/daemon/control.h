@@ -28,6 +28,10 @@ bool control_set_group(struct control *c, gid_t gid, struct diag *why);
 /* Go on with an answer that takes long; true when there is more to do at once. */
 bool control_turn(struct control *c);
 
+/* What it was given. */
+struct pool *control_pool(const struct control *c);
+struct reload *control_reload(const struct control *c);
+
 /* Close, and remove the socket and its lock.  NULL is harmless. */
 void control_free(struct control *c);
 

@@ -1,0 +1,282 @@
+#include "methods.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../sys/log.h"
+#include "admission.h"
+#include "control.h"
+#include "snapshot.h"
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unknown"
+#endif
+
+static struct pool *
+pool_of(const struct client *c)
+{
+	return control_pool(client_control(c));
+}
+
+static const char *
+string_of(const struct wire_call *call, const char *key)
+{
+	return json_string_value(json_object_get(call->parameters, key));
+}
+
+static void
+get_info(struct client *c, const struct wire_call *call)
+{
+	client_reply(c, call, json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "berth", "product",
+	    "berthd", "version", BERTH_VERSION, "url", "", "interfaces", "org.varlink.service",
+	    "io.berth.Control"));
+}
+
+static void
+get_description(struct client *c, const struct wire_call *call)
+{
+	const char *name = string_of(call, "interface"), *text = NULL;
+
+	if (name == NULL) {
+		client_fail(c, call, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "interface"));
+		return;
+	}
+	if (strcmp(name, "io.berth.Control") == 0)
+		text = wire_interface_control;
+	else if (strcmp(name, "org.varlink.service") == 0)
+		text = wire_interface_service;
+	if (text == NULL)
+		client_fail(c, call, "org.varlink.service.InterfaceNotFound",
+		    json_pack("{s:s}", "interface", name));
+	else
+		client_reply(c, call, json_pack("{s:s}", "description", text));
+}
+
+static void
+list(struct client *c, const struct wire_call *call)
+{
+	client_reply(c, call, snapshot_list(pool_of(c)));
+}
+
+/* The service that a call names; NULL: it was answered with an error. */
+static struct pool_service *
+named_service(struct client *c, const struct wire_call *call)
+{
+	const char *name = string_of(call, "service");
+	struct pool_service *ps;
+
+	if (name == NULL) {
+		client_fail(c, call, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "service"));
+		return NULL;
+	}
+	ps = pool_find(pool_of(c), name);
+	if (ps == NULL)
+		client_fail(c, call, "io.berth.Control.NoSuchService", json_pack("{s:s}", "service", name));
+	return ps;
+}
+
+static void
+show(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps = named_service(c, call);
+	json_t *shown;
+
+	if (ps == NULL)
+		return;
+	shown = ps->service != NULL
+	    ? spec_show(ps->service, reload_settings(control_reload(client_control(c)))->defaults)
+	    : json_pack("{s:{},s:{}}", "config", "origin");
+	json_object_set_new(shown, "service", snapshot_service(ps));
+	client_reply(c, call, shown);
+}
+
+/* The service that a call may name: true with *ps NULL where it names none; false: it was answered with an error. */
+static bool
+any_service(struct client *c, const struct wire_call *call, struct pool_service **ps)
+{
+	json_t *name = json_object_get(call->parameters, "service");
+
+	*ps = NULL;
+	if (name == NULL || json_is_null(name))
+		return true;
+	return (*ps = named_service(c, call)) != NULL;
+}
+
+static bool
+survey_more(struct client *c, void *arg)
+{
+	if (!survey_step(arg))
+		return true;
+	client_finish(c, snapshot_connections(arg));
+	return false;
+}
+
+static void
+survey_end(struct client *c, void *arg)
+{
+	(void)c;
+	survey_free(arg);
+}
+
+static const struct client_work surveying = { survey_more, survey_end };
+
+static void
+connections(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps;
+	struct survey *s;
+
+	if (!any_service(c, call, &ps))
+		return;
+	s = survey_new(pool_of(c), ps, SURVEY_ALL);
+	if (s == NULL)
+		client_fail(c, call, "io.berth.Control.NoMemory", json_object());
+	else
+		client_begin(c, call, &surveying, s);
+}
+
+static void
+bad_parameter(struct client *c, const struct wire_call *call, const char *name)
+{
+	client_fail(c, call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+}
+
+static void
+explain(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps = named_service(c, call);
+	const char *text = string_of(call, "peer");
+	struct admission_client who;
+	struct addr peer;
+	struct diag why;
+
+	if (ps == NULL)
+		return;
+	if (text == NULL || !source_parse_peer(text, &peer, &who.uid, &why)) {
+		bad_parameter(c, call, "peer");
+		return;
+	}
+	if (ps->service == NULL) {
+		client_fail(c, call, "io.berth.Control.NoGoodVersion",
+		    json_pack("{s:s}", "service", ps->name));
+		return;
+	}
+	who.peer = &peer;
+	client_reply(c, call, admission_explain(ps, &who));
+}
+
+static void
+penalties(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps;
+
+	if (any_service(c, call, &ps))
+		client_reply(c, call, admission_penalties(pool_of(c), ps));
+}
+
+static void
+forgive(struct client *c, const struct wire_call *call)
+{
+	const char *text = string_of(call, "source");
+	struct pool_service *ps;
+	struct source within;
+	struct diag why;
+	bool all = text != NULL && strcmp(text, "all") == 0;
+
+	if (!any_service(c, call, &ps))
+		return;
+	if (text == NULL || (!all && !source_parse(text, &within, &why)))
+		bad_parameter(c, call, "source");
+	else
+		client_reply(c, call, json_pack("{s:I}", "forgiven", (json_int_t)admission_forgive(
+		    pool_of(c), ps, all ? NULL : &within)));
+}
+
+static void
+reload_done_for(void *arg, json_t *report)
+{
+	client_finish(arg, json_incref(report));
+}
+
+static void
+reload_end(struct client *c, void *arg)
+{
+	reload_forget(arg, c);
+}
+
+static const struct client_work reloading = { NULL, reload_end };
+
+static void
+reload(struct client *c, const struct wire_call *call)
+{
+	struct reload *r = control_reload(client_control(c));
+
+	if (reload_all(r, reload_done_for, c))
+		client_begin(c, call, &reloading, r);
+	else
+		client_reply(c, call, json_pack("{s:[],s:[],s:[],s:[s],s:[]}", "added", "changed",
+		    "removed", "errors", "berthd is stopping", "notes"));
+}
+
+static const struct method {
+	const char *name;
+	bool changes;			/* needs uid 0 or berthd's own */
+	void (*call)(struct client *c, const struct wire_call *call);
+} methods[] = {
+	{ "org.varlink.service.GetInfo", false, get_info },
+	{ "org.varlink.service.GetInterfaceDescription", false, get_description },
+	{ "io.berth.Control.List", false, list },
+	{ "io.berth.Control.Show", false, show },
+	{ "io.berth.Control.Connections", false, connections },
+	{ "io.berth.Control.Explain", false, explain },
+	{ "io.berth.Control.Penalties", false, penalties },
+	{ "io.berth.Control.Forgive", true, forgive },
+	{ "io.berth.Control.Reload", true, reload },
+};
+
+static bool
+known_interface(const char *method)
+{
+	return strncmp(method, "org.varlink.service.", 20) == 0 ||
+	    strncmp(method, "io.berth.Control.", 17) == 0;
+}
+
+static void
+unknown_method(struct client *c, const struct wire_call *call)
+{
+	char name[256];
+	char *dot;
+
+	if (known_interface(call->method)) {
+		client_fail(c, call, "org.varlink.service.MethodNotFound",
+		    json_pack("{s:s}", "method", call->method));
+		return;
+	}
+	strlcpy(name, call->method, sizeof(name));
+	if ((dot = strrchr(name, '.')) != NULL)
+		*dot = '\0';
+	client_fail(c, call, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", name));
+}
+
+void
+methods_call(struct client *c, const struct wire_call *call)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		const struct method *m = &methods[i];
+
+		if (strcmp(m->name, call->method) != 0)
+			continue;
+		if (m->changes && client_uid(c) != 0 && client_uid(c) != geteuid()) {
+			log_message(RECORD_NOTICE, "note", "control: uid %u may not call %s",
+			    (unsigned)client_uid(c), m->name);
+			client_fail(c, call, "org.varlink.service.PermissionDenied", json_object());
+			return;
+		}
+		m->call(c, call);
+		return;
+	}
+	unknown_method(c, call);
+}
