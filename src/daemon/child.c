@@ -20,6 +20,7 @@
 #include "../sys/log.h"
 #include "../sys/procs.h"
 #include "../sys/sockdiag.h"
+#include "account.h"
 #include "admission.h"
 #include "carry.h"
 #include "evict.h"
@@ -38,11 +39,6 @@
 #define PORTS_MAX 16384
 #define EVICTED_TERM_NS (100 * MS)
 #define EVICTED_KILL_NS (900 * MS)
-
-static const char *const cause_words[] = {
-	[CHILD_EXIT] = "exit", [CHILD_LIFETIME] = "lifetime", [CHILD_IDLE] = "idle",
-	[CHILD_FIRST_BYTE] = "first-byte", [CHILD_EVICTED] = "evicted", [CHILD_STOP] = "stop",
-};
 
 static void child_ready(void *arg, uint32_t events);
 static void held_due(void *arg);
@@ -141,7 +137,7 @@ log_exit(const struct child *c, const siginfo_t *si, int64_t lived_ns)
 		return;
 	record_child(&r, c, RECORD_INFO, "exit");
 	record_number(&r, "pid", c->pid);
-	record_text(&r, "cause", cause_words[c->cause]);
+	record_text(&r, "cause", cause_word(c->cause));
 	if (si->si_code == CLD_EXITED)
 		record_number(&r, "status", si->si_status);
 	else
@@ -219,7 +215,7 @@ child_free(struct child *c)
 
 	assert(c->job == NULL);
 	if (c->state == CHILD_FAILED)
-		ps->count.failed++;
+		ps->count->failed++;
 	peers_release(c->history);
 	survey_forget(ps->pool, c);
 	evict_gone(c);
@@ -324,9 +320,9 @@ penalty_of(const struct child *c, const siginfo_t *si)
 {
 	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
 
-	if (c->cause == CHILD_FIRST_BYTE)
+	if (c->cause == CAUSE_FIRST_BYTE)
 		return s->penalties.first_byte_ns;
-	if (c->cause != CHILD_EXIT || c->state != CHILD_RUNNING)
+	if (c->cause != CAUSE_EXIT || c->state != CHILD_RUNNING)
 		return 0;
 	if (si->si_code != CLD_EXITED)
 		return s->penalties.signal_ns;
@@ -340,11 +336,11 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 	char what[64], sig[16];
 	enum post_left left = POST_LEFT_NOTHING;
 
-	if (c->waits && c->state == CHILD_RUNNING && c->cause == CHILD_EXIT &&
+	if (c->waits && c->state == CHILD_RUNNING && c->cause == CAUSE_EXIT &&
 	    lived_ns < THROTTLE_LIVED_NS)
 		left = post_left_work(c);
 	admission_penalise(c->service, c->history, &who, penalty_of(c, si));
-	if (c->state != CHILD_RUNNING || c->cause != CHILD_EXIT) {
+	if (c->state != CHILD_RUNNING || c->cause != CAUSE_EXIT) {
 		note_end(c, THROTTLE_STOPPED, 0, lived_ns, "");
 	} else if (left == POST_LEFT_AGAIN) {
 		note_end(c, THROTTLE_NOT_SERVED, 0, lived_ns,
@@ -370,9 +366,11 @@ reap(struct child *c)
 	int64_t lived = (c->ended_ns != 0 ? c->ended_ns : now) - c->started_ns;
 	bool leave = c->service->pool->draining &&
 	    (c->state == CHILD_KILLED || c->state == CHILD_FAILED);
+	struct rusage used = { 0 };
 	siginfo_t si = { 0 };
 
-	if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG | __WALL) == 0 &&
+	/* what it used is told by the system call alone (waitid(2)) */
+	if (syscall(SYS_waitid, P_PIDFD, c->pidfd, &si, WEXITED | WNOHANG | __WALL, &used) == 0 &&
 	    si.si_pid == 0 && !leave) {
 		not_yet(c);
 		return;
@@ -384,8 +382,7 @@ reap(struct child *c)
 	c->err = NULL;
 	if (c->state != CHILD_FAILED) {
 		log_exit(c, &si, lived);
-		c->service->count.ended++;
-		histogram_add(&c->service->count.lifetime, lived);
+		account_exit(c, &si, &used, lived);
 		note_exit(c, &si, lived);
 	}
 	child_free(c);
@@ -433,7 +430,7 @@ child_kill(struct child *c)
 }
 
 void
-child_end(struct child *c, enum child_cause cause)
+child_end(struct child *c, enum cause cause)
 {
 	struct loop *loop = c->service->pool->loop;
 	int64_t stop_ns = EVICTED_KILL_NS;
@@ -445,7 +442,7 @@ child_end(struct child *c, enum child_cause cause)
 	if (c->state != CHILD_RUNNING)
 		return;
 	/* an evicted one is that, whoever ends it */
-	if (c->cause != CHILD_EVICTED) {
+	if (c->cause != CAUSE_EVICTED) {
 		c->cause = cause;
 		stop_ns = c->version->timeouts.stop_ns;
 	}
@@ -460,7 +457,7 @@ child_end(struct child *c, enum child_cause cause)
 static void
 evicted_due(void *arg)
 {
-	child_end(arg, CHILD_EVICTED);
+	child_end(arg, CAUSE_EVICTED);
 }
 
 void
@@ -468,8 +465,8 @@ child_evicted(struct child *c)
 {
 	struct loop *loop = c->service->pool->loop;
 
-	c->cause = CHILD_EVICTED;
-	c->service->count.evicted++;
+	c->cause = CAUSE_EVICTED;
+	account_eviction(c);
 	loop_disarm(&c->watch);
 	loop_arm(loop, &c->timer, loop_now(loop) + EVICTED_TERM_NS, evicted_due, c);
 }
@@ -477,7 +474,7 @@ child_evicted(struct child *c)
 static void
 lifetime_due(void *arg)
 {
-	child_end(arg, CHILD_LIFETIME);
+	child_end(arg, CAUSE_LIFETIME);
 }
 
 /* ---- timeouts.idle and first_byte ---- */
@@ -497,9 +494,9 @@ watch_due(void *arg)
 	judge_socket(c, &look, why);
 	due = deadline_check(&look, idle, first, &next);
 	if (due == DEADLINE_FIRST_BYTE)
-		child_end(c, CHILD_FIRST_BYTE);
+		child_end(c, CAUSE_FIRST_BYTE);
 	else if (due == DEADLINE_IDLE)
-		child_end(c, CHILD_IDLE);
+		child_end(c, CAUSE_IDLE);
 	else if (next != 0)
 		loop_arm(loop, &c->watch, loop_now(loop) + next, watch_due, c);
 }
@@ -607,6 +604,7 @@ now_running(struct child *c)
 	if (ps->warnings.count > 0)
 		diag_list_free(&ps->warnings);
 	log_start(c);
+	account_start(c);
 	if (c->version->timeouts.lifetime_ns != 0)
 		loop_arm(loop, &c->timer, c->started_ns + c->version->timeouts.lifetime_ns,
 		    lifetime_due, c);
@@ -625,6 +623,7 @@ now_failed(struct child *c, enum spawn_step step, int error, const char *held)
 	else
 		explain(c->version, step, error, text, sizeof(text));
 	log_failure(c, step, text);
+	account_failure(c);
 	snprintf(what, sizeof(what), "%s: %s", spawn_step_name(step), text);
 	note_end(c, c->killed_early ? THROTTLE_STOPPED : THROTTLE_NOT_STARTED, 0, 0, what);
 	c->state = CHILD_FAILED;
@@ -662,7 +661,7 @@ settle(struct child *c)
 	if (c->killed_early && c->state == CHILD_RUNNING) {
 		/* the KILL that it was sent half-made is on its way */
 		c->state = CHILD_KILLED;
-		c->cause = CHILD_STOP;
+		c->cause = CAUSE_STOP;
 		loop_disarm(&c->timer);
 		loop_disarm(&c->watch);
 	}
@@ -914,7 +913,8 @@ child_start(struct pool_service *ps, const struct child_work *w)
 		errno = ENOMEM;
 		goto no_resources;
 	}
-	c->connection = p->next_connection;
+	/* taken before there is a process that has it: whatever becomes of berthd, it is not given twice */
+	c->connection = p->stats->head->next_connection++;
 	if (c->version->stderr_to == SPEC_STDERR_LOG &&
 	    (c->err = errpipe_open(ps, c->version->identity.uid, c->version->identity.gid,
 		 c->connection, &err)) == NULL) {
@@ -944,8 +944,7 @@ started:
 		errno = res.error;
 		goto no_resources;
 	}
-	p->next_connection++;
-	histogram_add(&ps->count.spawn, loop_clock() - begun);
+	histogram_add(&ps->count->spawn, loop_clock() - begun);
 	throttle_admitted(&ps->throttle);
 	who = client_of(c);
 	c->history = admission_charge(ps, &who, w->rate_taken);
@@ -957,6 +956,8 @@ started:
 	adopt(c, job, &res);
 	return CHILD_STARTED;
 no_resources:
+	if (c != NULL && c->connection != 0)
+		p->stats->head->next_connection--;
 	if (c != NULL)
 		child_undo(c, job);
 	else if (job != NULL)

@@ -9,6 +9,7 @@
 #ifndef BERTH_CHILD_H
 #define BERTH_CHILD_H
 
+#include "../pure/cause.h"
 #include "errpipe.h"
 #include "pool.h"
 
@@ -20,11 +21,6 @@ enum child_state {
 	CHILD_KILLED		/* KILL was sent */
 };
 
-/* Why a connection ended: `cause=` in its exit line. */
-enum child_cause {
-	CHILD_EXIT, CHILD_LIFETIME, CHILD_IDLE, CHILD_FIRST_BYTE, CHILD_EVICTED, CHILD_STOP
-};
-
 struct child {
 	TAILQ_ENTRY(child) next;		/* in its service's list */
 	TAILQ_ENTRY(child) next_ended;		/* leaders that wait for their group to empty */
@@ -32,7 +28,7 @@ struct child {
 	struct service *version;		/* held: what it was started from */
 	struct spawn_job *job;			/* while HELD */
 	enum child_state state;
-	enum child_cause cause;
+	enum cause cause;
 	bool exited;				/* ENDING: the leader has, its group perhaps not */
 	bool killed_early;			/* HELD, and berthd itself ended it */
 	pid_t pid;
@@ -93,7 +89,7 @@ struct child_work {
 enum child_outcome child_start(struct pool_service *ps, const struct child_work *w);
 
 /* TERM to its group, then after timeouts.stop KILL. */
-void child_end(struct child *c, enum child_cause cause);
+void child_end(struct child *c, enum cause cause);
 
 /* Its connection was shut down for another: TERM after 100 ms, KILL after 1 s. */
 void child_evicted(struct child *c);

@@ -9,6 +9,7 @@
 #include "../pure/overflow.h"
 #include "../sys/fd.h"
 #include "../sys/log.h"
+#include "account.h"
 #include "admission.h"
 #include "child.h"
 #include "evict.h"
@@ -36,7 +37,7 @@ dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum adm
 	char text[ADDR_TEXT_MAX];
 	struct record r;
 
-	ps->count.refused[reason]++;
+	account_refusal(ps, a, reason);
 	if (!pool_may_log(ps, &ps->refuse_rate, "refuse"))
 		return;
 	record_init(&r, RECORD_NOTICE, "refuse");
@@ -371,7 +372,7 @@ look(struct listener *l)
 	if (a->arrived_ns == 0) {
 		a->arrived_ns = loop_now(l->service->pool->loop) - waited;
 		if (is_tcp(l))
-			histogram_add(&l->service->count.queue_wait, waited);
+			histogram_add(&l->service->count->queue_wait, waited);
 	}
 	return !gone;
 }
@@ -393,7 +394,7 @@ take(struct listener *l)
 	case SOCK_CONNECTION:
 		l->pending = (struct arrival){ .fd = fd, .peer = peer, .uid = (uid_t)-1,
 			.gid = (gid_t)-1 };
-		l->service->count.accepted++;
+		l->service->count->accepted++;
 		l->service->pending++;
 		l->quota--;
 		return TAKEN;

@@ -220,6 +220,6 @@ judge_is_evictable(const struct child *c)
 {
 	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
 
-	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT && !c->waits &&
+	return c->state == CHILD_RUNNING && c->cause == CAUSE_EXIT && !c->waits &&
 	    overflow_evicts(s->limits.overflow, s->limits.noverflow);
 }

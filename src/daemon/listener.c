@@ -11,6 +11,7 @@
 
 #include "../sys/fd.h"
 #include "../sys/log.h"
+#include "../sys/sockdiag.h"
 #include "dispatch.h"
 #include "evict.h"
 #include "post.h"
@@ -404,8 +405,8 @@ take_pending(struct listener *l, struct listener *from)
 	from->service->pending--;
 	l->service->pending++;
 	if (l->service != from->service) {
-		from->service->count.accepted--;
-		l->service->count.accepted++;
+		from->service->count->accepted--;
+		l->service->count->accepted++;
 	}
 	if (l->victim != NULL)
 		listener_hold(l, loop_now(l->service->pool->loop) + EVICT_VICTIM_NS);
@@ -460,4 +461,22 @@ listener_broken(struct listener *l, const char *reason)
 	listener_mark_empty(l);
 	close_socket(l);
 	wait_for_retry(l, reason);
+}
+
+int
+listener_queue(const struct listener *l)
+{
+	struct sockdiag *diag = l->service->pool->diag;
+	uint32_t inode, queue, backlog;
+	uint64_t cookie;
+
+	if (!listener_is_open(l))
+		return -1;
+	if (l->key.kind == ENDPOINT_TCP)
+		return sock_queue(l->sock.fd);
+	if (diag == NULL || l->key.kind == ENDPOINT_UDP ||
+	    !sockdiag_name(l->sock.fd, &cookie, &inode) ||
+	    sockdiag_unix(diag, inode, cookie, &queue, &backlog) != 0)
+		return -1;
+	return (int)queue;
 }

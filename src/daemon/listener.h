@@ -58,4 +58,7 @@ void listener_broken(struct listener *l, const char *reason);
 /* Is there a socket? */
 static inline bool listener_is_open(const struct listener *l) { return l->sock.fd >= 0; }
 
+/* Connections in its accept queue, or what sock_diag(7) knows of a unix socket's; -1: not known. */
+int listener_queue(const struct listener *l);
+
 #endif

@@ -308,6 +308,7 @@ turn(void *arg)
 	more = control_turn(d.control) || more;
 	if (stop_is_done(&d.pool))
 		loop_stop(d.loop);
+	pool_note_turn(&d.pool);
 	log_flush();
 	return more;
 }
@@ -391,6 +392,9 @@ set_control_group(gid_t gid)
 
 	if (!control_set_group(d.control, gid, &why))
 		log_message(RECORD_ERROR, "error", "control.group: %s", why.text);
+	if (!statsfile_set_group(d.pool.statsfile, gid))
+		log_message(RECORD_ERROR, "error", "control.group: %s: %s",
+		    statsfile_path(d.pool.statsfile), strerror(errno));
 	reload_start(d.reload);
 }
 
@@ -442,6 +446,7 @@ open_control(const struct settings *s)
 	d.control = control_new(&d.pool, path, &why);
 	if (d.control == NULL)
 		die(EX_OSERR, "control socket: %s", why.text);
+	pool_open_statistics(&d.pool, paths_statistics(path));
 }
 
 static void
@@ -463,6 +468,7 @@ first_run(void *arg, json_t *report)
 	record_number(&r, "services", (int64_t)services);
 	record_number(&r, "endpoints", (int64_t)endpoints);
 	log_record(&r);
+	pool_sweep_statistics(&d.pool);
 	/* what the start needed and running does not */
 	malloc_trim(0);
 }

@@ -54,12 +54,6 @@ get_description(struct client *c, const struct wire_call *call)
 		client_reply(c, call, json_pack("{s:s}", "description", text));
 }
 
-static void
-list(struct client *c, const struct wire_call *call)
-{
-	client_reply(c, call, snapshot_list(pool_of(c)));
-}
-
 /* The service that a call names; NULL: it was answered with an error. */
 static struct pool_service *
 named_service(struct client *c, const struct wire_call *call)
@@ -89,7 +83,7 @@ show(struct client *c, const struct wire_call *call)
 	shown = ps->service != NULL
 	    ? spec_show(ps->service, reload_settings(control_reload(client_control(c)))->defaults)
 	    : json_pack("{s:{},s:{}}", "config", "origin");
-	json_object_set_new(shown, "service", snapshot_service(ps));
+	json_object_set_new(shown, "service", snapshot_service(ps, false));
 	client_reply(c, call, shown);
 }
 
@@ -103,6 +97,16 @@ any_service(struct client *c, const struct wire_call *call, struct pool_service 
 	if (name == NULL || json_is_null(name))
 		return true;
 	return (*ps = named_service(c, call)) != NULL;
+}
+
+static void
+list(struct client *c, const struct wire_call *call)
+{
+	struct pool_service *ps;
+
+	if (any_service(c, call, &ps))
+		client_reply(c, call, snapshot_list(pool_of(c), ps,
+		    json_is_true(json_object_get(call->parameters, "buckets"))));
 }
 
 static bool

@@ -138,7 +138,7 @@ serve(struct pool_service *ps, const struct child *from, int fd)
 		.tuple_peer = &from->tuple_peer, .tuple_local = &from->tuple_local,
 		.greeting = SERVED };
 
-	ps->count.accepted++;
+	ps->count->accepted++;
 	pool_touch(ps);
 	if (dispatch_serve(ps, &w) != ADMIT_OK)
 		farewell_say(ps->pool->farewell, fd, NOT_SERVED, true);

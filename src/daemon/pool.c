@@ -36,7 +36,8 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 	uint8_t key[16];
 
 	*p = (struct pool){ .loop = loop, .spawner = spawner, .daemon = *daemon };
-	p->next_connection = 1;
+	p->statsfile = statsfile_anonymous();
+	p->stats = statsfile_stats(p->statsfile);
 	TAILQ_INIT(&p->services);
 	TAILQ_INIT(&p->ready);
 	TAILQ_INIT(&p->blocked);
@@ -57,8 +58,66 @@ pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
 }
 
 void
+pool_open_statistics(struct pool *p, const char *path)
+{
+	struct diag note, why;
+	struct statsfile *f = statsfile_open(path, &note, &why);
+	uint64_t lost;
+
+	if (f == NULL) {
+		log_message(RECORD_WARNING, "warning", "statistics: %s: what is counted ends with "
+		    "this process", why.text);
+		return;
+	}
+	if (note.text[0] != '\0')
+		log_message(RECORD_NOTICE, "note", "statistics: %s; it begins anew", note.text);
+	statsfile_close(p->statsfile);
+	p->statsfile = f;
+	p->stats = statsfile_stats(f);
+	lost = stats_settle(p->stats);
+	if (lost > 0)
+		log_message(RECORD_NOTICE, "note", "%llu connections of the berthd before were lost "
+		    "sight of", (unsigned long long)lost);
+	p->stats->head->pid = getpid();
+	p->stats->head->started_realtime_ns = log_realtime_ns();
+}
+
+void
+pool_note_turn(struct pool *p)
+{
+	struct stats_head *h = p->stats->head;
+
+	h->turn_ns = loop_now(p->loop);
+	h->active = p->active;
+	h->peak = p->peak;
+	h->limit = p->limit;
+}
+
+void
+pool_sweep_statistics(struct pool *p)
+{
+	statsfile_sweep(p->statsfile);
+}
+
+/* Its slot in the statistics file. */
+static void
+take_slot(struct pool_service *ps)
+{
+	static bool said;
+	bool full;
+
+	ps->slot = statsfile_take(ps->pool->statsfile, ps->name, &full);
+	ps->count = &ps->slot->count;
+	if (full && !said)
+		log_message(RECORD_WARNING, "warning", "statistics: no room for %s: what is counted of "
+		    "it ends with this process", ps->name);
+	said = said || full;
+}
+
+void
 pool_fini(struct pool *p)
 {
+	statsfile_close(p->statsfile);
 	loop_disarm(&p->load_timer);
 	proxied_free(p->proxied);
 	evict_free(p->evict);
@@ -152,6 +211,7 @@ pool_add(struct pool *p, const char *name)
 	TAILQ_INIT(&ps->holding);
 	TAILQ_INIT(&ps->children);
 	ps->number = ++p->next_number;
+	take_slot(ps);
 	LIST_INIT(&ps->pipes);
 	LIST_INIT(&ps->idle_pipes);
 	if (after != NULL)
@@ -203,6 +263,11 @@ pool_reap_service(struct pool_service *ps)
 	spec_release(ps->service);
 	diag_list_free(&ps->errors);
 	diag_list_free(&ps->warnings);
+	/* the next berthd goes on counting */
+	if (p->draining)
+		statsfile_leave(p->statsfile, ps->slot);
+	else
+		statsfile_give(p->statsfile, ps->slot);
 	free(ps->file);
 	free(ps->name);
 	free(ps);
@@ -338,12 +403,7 @@ decide_gate(struct pool_service *ps)
 static void
 check_accounts(const struct pool_service *ps)
 {
-	const struct pool_counters *c = &ps->count;
-	uint64_t sum = ps->pending + ps->active + c->ended + c->failed;
-
-	for (size_t i = 0; i < ADMIT_VERDICTS; i++)
-		sum += c->refused[i];
-	assert(c->accepted == sum);
+	assert(stats_open(ps->count) == ps->pending + ps->active);
 }
 
 /* Before all others, those that are in the middle of a round too: with at least one connection left in its own. */
@@ -471,8 +531,8 @@ pool_take_place(struct pool_service *ps)
 {
 	struct pool *p = ps->pool;
 
-	if (++ps->active > ps->peak)
-		ps->peak = ps->active;
+	if (++ps->active > ps->count->peak)
+		ps->count->peak = ps->active;
 	if (++p->active > p->peak)
 		p->peak = p->active;
 	recount_reserve(ps);

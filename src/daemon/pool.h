@@ -24,7 +24,6 @@
 #include "../pure/admit.h"
 #include "../pure/backoff.h"
 #include "../pure/capacity.h"
-#include "../pure/histogram.h"
 #include "../pure/lines.h"
 #include "../pure/peers.h"
 #include "../pure/ratelog.h"
@@ -33,6 +32,7 @@
 #include "../sys/loop.h"
 #include "../sys/sock.h"
 #include "../sys/spawn.h"
+#include "../sys/statsfile.h"
 
 struct child;
 struct evict;
@@ -101,16 +101,6 @@ TAILQ_HEAD(listener_list, listener);
 
 TAILQ_HEAD(child_list, child);
 
-/*
- * accepted = pending + active + ended + failed + all of refused, at the end of every turn.
- */
-struct pool_counters {
-	uint64_t accepted, ended, failed, evicted;
-	uint64_t dropped;		/* datagrams that no handler read */
-	uint64_t refused[ADMIT_VERDICTS];
-	struct histogram queue_wait, spawn, lifetime;
-};
-
 struct pool_service {
 	TAILQ_ENTRY(pool_service) next;		/* pool->services, by name */
 	TAILQ_ENTRY(pool_service) next_ready, next_touched;
@@ -124,7 +114,7 @@ struct pool_service {
 	struct listener_list holding;		/* their pending connection waits for a place */
 	struct child_list children;
 	uint32_t number;			/* in the table of sources: never used twice */
-	uint32_t active, peak;			/* places taken */
+	uint32_t active;			/* places taken */
 	uint32_t pending;			/* connections accepted, without a handler yet */
 	uint32_t reading;			/* of the places: connections whose PROXY header is read */
 	uint32_t unused;			/* places reserved and not taken */
@@ -148,7 +138,8 @@ struct pool_service {
 	struct loop_timer rate_timer;
 	LIST_HEAD(, errpipe) pipes;		/* stderr pipes that are still read */
 	LIST_HEAD(, errpipe) idle_pipes;	/* ... and those kept for the next handler */
-	struct pool_counters count;
+	struct stats_slot *slot;		/* in the statistics file */
+	struct stats_counters *count;		/* ... its counters (account.h) */
 };
 
 TAILQ_HEAD(pool_service_list, pool_service);
@@ -180,7 +171,8 @@ struct pool {
 	struct farewell *farewell;
 	struct ratelog open_rate;		/* connections judged without history */
 	uint64_t failed_open;			/* ... as of the last look */
-	uint64_t next_connection;
+	struct statsfile *statsfile;
+	struct stats *stats;			/* ... what lies in it */
 	bool short_of_resources;
 	int64_t shortage_since_ns;
 	struct backoff shortage;
@@ -193,9 +185,21 @@ struct pool {
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
 };
 
-/* An empty pool; its limit is not set yet. */
+/* An empty pool; its limit is not set yet, and what it counts ends with the process. */
 void pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
     const struct launch_daemon *daemon);
+
+/*
+ * Before the first service: count in this file from now on, on top of what the berthd before has counted.  Where that cannot be, it is
+ * logged, and counts end with the process.
+ */
+void pool_open_statistics(struct pool *p, const char *path);
+
+/* A turn has ended: what readers of the file see of the pool. */
+void pool_note_turn(struct pool *p);
+
+/* After the first run: forget the counts of services that are no more. */
+void pool_sweep_statistics(struct pool *p);
 
 /* At the end, when there are no services any more (stop_fini()). */
 void pool_fini(struct pool *p);

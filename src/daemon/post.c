@@ -67,20 +67,13 @@ look_again(struct listener *l)
 		listener_look_again(o);
 }
 
-/* Connections in its queue; of a unix socket sock_diag(7) knows. */
+/* What is in its queue; where that is not known, whether there is anything. */
 static int
 depth_of(const struct listener *l)
 {
-	struct pool *p = l->service->pool;
-	uint32_t inode, queue, backlog;
-	uint64_t cookie;
+	int queue = listener_queue(l);
 
-	if (l->key.kind == ENDPOINT_TCP)
-		return sock_queue(l->sock.fd);
-	if (p->diag != NULL && sockdiag_name(l->sock.fd, &cookie, &inode) &&
-	    sockdiag_unix(p->diag, inode, cookie, &queue, &backlog) == 0)
-		return (int)queue;
-	return sock_is_readable(l->sock.fd);
+	return queue >= 0 ? queue : sock_is_readable(l->sock.fd);
 }
 
 /* ---- starting ---- */
@@ -150,7 +143,7 @@ start_one(struct listener *l)
 	if (w.count == 0)
 		return false;
 	each_of(l, note_work);
-	ps->count.accepted++;
+	ps->count->accepted++;
 	pool_take_place(ps);
 	l->handlers++;
 	started = child_start(ps, &w) == CHILD_STARTED;
@@ -158,7 +151,7 @@ start_one(struct listener *l)
 		int error = errno;
 
 		l->handlers--;
-		ps->count.accepted--;
+		ps->count->accepted--;
 		pool_give_place(ps);
 		pool_shortage(ps->pool, POOL_SHORT_OF_START, error);
 	} else {
@@ -269,14 +262,14 @@ let_one_go(struct listener *l)
 	struct child *c;
 
 	TAILQ_FOREACH(c, &l->service->children, next) {
-		if (c->post != l || c->state != CHILD_RUNNING || c->cause != CHILD_EXIT)
+		if (c->post != l || c->state != CHILD_RUNNING || c->cause != CAUSE_EXIT)
 			continue;
 		if (judge_post(c, &nobody, &report) != WAITING_FOR_CLIENT)
 			continue;
 		kill(-c->pid, SIGSTOP);
 		if (judge_stopped(c, &nobody, &report) == WAITING_FOR_CLIENT &&
 		    !sock_is_readable(l->sock.fd)) {
-			child_end(c, CHILD_STOP);
+			child_end(c, CAUSE_STOP);
 			return true;
 		}
 		kill(-c->pid, SIGCONT);
@@ -327,7 +320,7 @@ drop_stale(struct listener *l)
 	struct record r;
 
 	onlooker_drop(l->service->pool->onlooker, l->sock.fd);
-	l->service->count.dropped++;
+	l->service->count->dropped++;
 	record_init(&r, RECORD_WARNING, "drop");
 	record_text(&r, "service", l->service->name);
 	record_text(&r, "endpoint", l->endpoint);
@@ -459,7 +452,7 @@ post_end_all(struct pool_service *ps)
 
 	TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
 		if (c->waits)
-			child_end(c, CHILD_STOP);
+			child_end(c, CAUSE_STOP);
 }
 
 /* ---- moving ---- */

@@ -29,12 +29,15 @@ snapshot_endpoint(const struct listener *l)
 {
 	const char *reason = l->reason[0] != '\0' ? l->reason : NULL;
 	char address[ADDR_TEXT_MAX];
+	int queue;
 
 	addr_format(listener_is_open(l) ? &l->sock.bound : &l->key.addr, address, sizeof(address));
 	if (listener_is_open(l) && !sock_address_present(&l->sock.bound))
 		reason = "this host does not have the address";
-	return json_pack("{s:s,s:o,s:s,s:o}", "endpoint", l->endpoint, "address", text(address),
-	    "state", listener_is_open(l) ? "listening" : "waiting", "reason", text(reason));
+	queue = listener_queue(l);
+	return json_pack("{s:s,s:o,s:s,s:o,s:o}", "endpoint", l->endpoint, "address", text(address),
+	    "state", listener_is_open(l) ? "listening" : "waiting", "reason", text(reason), "queue",
+	    queue >= 0 ? json_integer(queue) : json_null());
 }
 
 static const char *
@@ -71,44 +74,8 @@ gate_of(const struct pool_service *ps)
 	return gate != ADMIT_OK ? admit_word(gate) : NULL;
 }
 
-static json_t *
-snapshot_histogram(const struct histogram *h)
-{
-	double mean = h->count > 0 ? (double)h->sum_ns / (double)h->count / 1e9 : 0;
-
-	return json_pack("{s:I,s:f,s:f,s:f}", "count", (json_int_t)h->count, "mean", mean, "p50",
-	    (double)histogram_quantile_ns(h, 500) / 1e9, "p99",
-	    (double)histogram_quantile_ns(h, 990) / 1e9);
-}
-
-static json_t *
-snapshot_refused(const struct pool_counters *c)
-{
-	json_t *refused = json_object();
-
-	for (int v = ADMIT_OK + 1; v < ADMIT_VERDICTS; v++)
-		json_object_set_new(refused, admit_word((enum admit_verdict)v),
-		    json_integer((json_int_t)c->refused[v]));
-	return refused;
-}
-
-/* What was counted. */
-static json_t *
-snapshot_counters(const struct pool_service *ps)
-{
-	const struct pool_counters *c = &ps->count;
-
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:{s:o,s:o,s:o}}", "dropped",
-	    (json_int_t)c->dropped, "accepted",
-	    (json_int_t)c->accepted, "pending", (json_int_t)(ps->pending + ps->reading), "ended",
-	    (json_int_t)c->ended, "failed", (json_int_t)c->failed, "evicted",
-	    (json_int_t)c->evicted, "peak", (json_int_t)ps->peak, "refused", snapshot_refused(c),
-	    "histograms", "queue_wait", snapshot_histogram(&c->queue_wait), "spawn",
-	    snapshot_histogram(&c->spawn), "lifetime", snapshot_histogram(&c->lifetime));
-}
-
 json_t *
-snapshot_service(const struct pool_service *ps)
+snapshot_service(const struct pool_service *ps, bool buckets)
 {
 	const struct service *s = ps->service;
 	json_t *endpoints = json_array(), *warnings = strings(&ps->warnings), *all;
@@ -122,18 +89,20 @@ snapshot_service(const struct pool_service *ps)
 	    "state", state_of(ps), "gate", text(gate_of(ps)), "active",
 	    (json_int_t)(ps->active - ps->reading), "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "endpoints",
 	    endpoints, "errors", strings(&ps->errors), "warnings", warnings);
-	json_object_update_new(all, snapshot_counters(ps));
+	json_object_set_new(all, "pending", json_integer((json_int_t)(ps->pending + ps->reading)));
+	json_object_update_new(all, stats_json(ps->count, buckets));
 	return all;
 }
 
 json_t *
-snapshot_list(struct pool *p)
+snapshot_list(struct pool *p, const struct pool_service *only, bool buckets)
 {
 	json_t *a = json_array();
 	const struct pool_service *ps;
 
 	TAILQ_FOREACH(ps, &p->services, next)
-		json_array_append_new(a, snapshot_service(ps));
+		if (only == NULL || ps == only)
+			json_array_append_new(a, snapshot_service(ps, buckets));
 	return json_pack("{s:o}", "services", a);
 }
 
@@ -145,7 +114,7 @@ stage_of(const struct child *c)
 		return "starting";
 	if (c->state == CHILD_KILLED)
 		return "killed";
-	return c->state == CHILD_RUNNING && c->cause == CHILD_EXIT ? NULL : "ending";
+	return c->state == CHILD_RUNNING && c->cause == CAUSE_EXIT ? NULL : "ending";
 }
 
 static json_t *

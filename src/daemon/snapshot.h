@@ -12,8 +12,9 @@
 #include "pool.h"
 #include "survey.h"
 
-json_t *snapshot_service(const struct pool_service *ps);
-json_t *snapshot_list(struct pool *p);
+/* buckets: with those of the histograms.  only: one service; NULL for all. */
+json_t *snapshot_service(const struct pool_service *ps, bool buckets);
+json_t *snapshot_list(struct pool *p, const struct pool_service *only, bool buckets);
 
 /* Of a complete survey (SURVEY_ALL): the connections that still live. */
 json_t *snapshot_connections(const struct survey *s);

@@ -49,7 +49,7 @@ grace_over(void *arg)
 	proxied_refuse_all(p->proxied);
 	TAILQ_FOREACH(ps, &p->services, next)
 		TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
-			child_end(c, CHILD_STOP);
+			child_end(c, CAUSE_STOP);
 }
 
 void

@@ -180,16 +180,22 @@ format_syslog(const struct record *r, char *buf, size_t size)
 	return record_format_syslog(r, stamp, (int)getpid(), buf, size);
 }
 
+int64_t
+log_realtime_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static size_t
 format_line(const struct record *r, char *buf, size_t size)
 {
-	struct timespec now;
 	size_t len;
 
 	if (state.target == SPEC_LOG_STDERR && state.format == SPEC_LOG_JSON) {
-		(void)clock_gettime(CLOCK_REALTIME, &now);
-		len = record_format_json(r, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, buf,
-		    size - 1);
+		len = record_format_json(r, log_realtime_ns(), buf, size - 1);
 	} else {
 		len = record_format_text(r, buf, size - 1);
 	}

@@ -10,6 +10,7 @@
 #define BERTH_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "../pure/diag.h"
 #include "../pure/record.h"
@@ -35,6 +36,9 @@ void log_set_paths(const char *journal, const char *syslog);
 
 /* Is this level written? */
 bool log_wants(enum record_level level);
+
+/* CLOCK_REALTIME, for what is recorded with its time. */
+int64_t log_realtime_ns(void);
 
 /* Take one record (formatted at once; nothing of it is kept). */
 void log_record(const struct record *r);

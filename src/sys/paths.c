@@ -68,6 +68,15 @@ paths_control(void)
 }
 
 const char *
+paths_statistics(const char *control)
+{
+	static char buf[PATH_MAX];
+
+	snprintf(buf, sizeof(buf), "%s.statistics", control);
+	return buf;
+}
+
+const char *
 paths_helper(const char *name)
 {
 	static const char *const places[] = { "libexec", "../libexec/berth" };

@@ -13,6 +13,9 @@ char **paths_services(void);
 /* Control socket; NULL when berthd is not root and XDG_RUNTIME_DIR is not set.  Static storage. */
 const char *paths_control(void);
 
+/* What is counted (sys/statsfile): beside the control socket.  Static storage. */
+const char *paths_statistics(const char *control);
+
 /*
  * A program of berth's own: beside the running one, in libexec/ (as it is built), or in ../libexec/berth/ (as it is installed).
  * Static storage; NULL: it is in neither place.

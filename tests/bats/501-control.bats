@@ -12,7 +12,7 @@ varlink() { printf '%s\0' "$@" | "$dial" --timeout 5 "unix:$CONTROL" | tr '\0' '
 	jq -e '.parameters | .vendor, .product, .version, .url, (.interfaces | index("org.varlink.service")), (.interfaces | index("io.berth.Control")) | select(. == null) | error' <<<"$output" || [[ $? == 4 ]]
 	run varlink '{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"io.berth.Control"}}'
 	assert_output --partial 'interface io.berth.Control'
-	assert_output --partial 'method Reload()'
+	assert_output --partial 'method Reload('
 }
 
 @test "errors are Varlink errors" {

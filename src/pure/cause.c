@@ -1,0 +1,16 @@
+#include "cause.h"
+
+#include <assert.h>
+
+static const char *const words[CAUSES] = {
+	[CAUSE_EXIT] = "exit", [CAUSE_LIFETIME] = "lifetime", [CAUSE_IDLE] = "idle",
+	[CAUSE_FIRST_BYTE] = "first-byte", [CAUSE_EVICTED] = "evicted", [CAUSE_KILLED] = "killed",
+	[CAUSE_STOP] = "stop", [CAUSE_LOST] = "lost",
+};
+
+const char *
+cause_word(enum cause c)
+{
+	assert(c < CAUSES);
+	return words[c];
+}
