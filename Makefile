@@ -118,12 +118,16 @@ install: all
 	install -m 644 man/*.8 $(D)/share/man/man8/
 	install -m 644 services.d/*.json $(D)/share/berth/services.d/
 	install -m 644 README.md LICENSE $(D)/share/doc/berth/
+	install -d $(D)/share/bash-completion/completions $(D)/share/zsh/site-functions
+	$(B)/berthctl completion bash > $(D)/share/bash-completion/completions/berthctl
+	$(B)/berthctl completion zsh > $(D)/share/zsh/site-functions/_berthctl
 	sed -e 's|@SBINDIR@|$(PREFIX)/sbin|g' -e 's|@BINDIR@|$(PREFIX)/bin|g' dist/berth.service \
 	    > $(D)/lib/systemd/system/berth.service
 
 uninstall:
 	rm -f $(D)/sbin/berthd $(D)/bin/berthctl $(D)/lib/systemd/system/berth.service
 	cd man && for m in *.[1-8]; do rm -f "$(D)/share/man/man$${m##*.}/$$m"; done
+	rm -f $(D)/share/bash-completion/completions/berthctl $(D)/share/zsh/site-functions/_berthctl
 	rm -rf $(D)/libexec/berth $(D)/share/berth $(D)/share/doc/berth
 
 clean:

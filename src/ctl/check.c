@@ -337,7 +337,7 @@ read_options(struct check *k, struct ctl *c, int argc, char **argv)
 	int o;
 
 	k->dirs = xcalloc((size_t)argc + 1, sizeof(*k->dirs));
-	while ((o = ctl_option(c, argc, argv, "c:s:", NULL)) != -1) {
+	while ((o = ctl_option(c, argc, argv)) != -1) {
 		if (o == 'c') {
 			k->settings_path = optarg;
 			k->settings_given = true;

@@ -81,19 +81,27 @@ print_connections(const json_t *connections, bool exact)
 	ctl_table_print(&t);
 }
 
+static void
+print_numbers(const json_t *connections)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(connections, i, v)
+		(void)printf("%lld\n", ctl_number(v, "connection"));
+}
+
 int
 ctl_connections(struct ctl *c, int argc, char **argv)
 {
-	static const struct option words[] = {
-		{ "exact", no_argument, NULL, 'e' },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool exact = false;
+	bool exact = false, names = false;
 	json_t *answer;
-	int status;
+	int status, o;
 
-	while (ctl_option(c, argc, argv, "", words) != -1)
-		exact = true;
+	while ((o = ctl_option(c, argc, argv)) != -1) {
+		exact |= o == CTL_OPTION_EXACT;
+		names |= o == CTL_OPTION_NAMES;
+	}
 	ctl_count(c, argc, argv, 0, 1);
 	status = client_call(c->control, "Connections",
 	    ctl_parameter(c, NULL, "service", argv[optind]), &answer);
@@ -101,6 +109,8 @@ ctl_connections(struct ctl *c, int argc, char **argv)
 		return status;
 	if (c->json)
 		ctl_print_json(answer);
+	else if (names)
+		print_numbers(json_object_get(answer, "connections"));
 	else
 		print_connections(json_object_get(answer, "connections"), exact);
 	json_decref(answer);

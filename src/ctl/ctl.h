@@ -19,7 +19,6 @@
 #define CTL_NO 1		/* the answer is no: a bad file, no such service */
 
 struct ctl_command;
-struct option;			/* getopt.h */
 
 struct ctl {
 	const struct ctl_command *command;
@@ -30,27 +29,63 @@ struct ctl {
 /* argv is that of the command: argv[0] its name, its options not read yet. */
 typedef int ctl_run(struct ctl *c, int argc, char **argv);
 
+/* ---- commands.c: the table ---- */
+
+/*
+ * What an option's value, or an argument, is completed to: words with a space between, or one of
+ * these.  NULL: nothing.
+ */
+#define CTL_FILE	"@file"
+#define CTL_DIRECTORY	"@directory"
+#define CTL_PROGRAM	"@program"
+#define CTL_SERVICE	"@service"	/* the names of a running berthd's services */
+#define CTL_CONNECTION	"@connection"	/* the numbers of its connections */
+#define CTL_USER	"@user"
+#define CTL_COMMAND	"@command"
+
+struct ctl_option {
+	int letter;		/* what ctl_option() returns: of -x; or of enum ctl_long, then there is no -x */
+	const char *name;	/* of the long form; NULL: there is none */
+	const char *value;	/* what it is called in the help, "FILE"; NULL: the option has none */
+	const char *complete;
+	const char *help;	/* one line; NULL: the end of a list */
+};
+
 struct ctl_command {
 	const char *name;
 	const char *usage;	/* what follows the name; "" nothing */
 	const char *help;	/* one line */
 	ctl_run *run;
+	const char *complete;	/* its arguments */
+	const struct ctl_option *options; /* NULL: only those that every command has */
+	const char *no;		/* what exit status 1 tells; NULL: it does not occur */
+	const char *examples;	/* lines, each ended by a newline; NULL: none */
+	bool offline;		/* no daemon is asked */
 };
 
+/* Options without a letter. */
+enum ctl_long {
+	CTL_OPTION_CONTROL = 256, CTL_OPTION_JSON,
+	CTL_OPTION_EXACT, CTL_OPTION_FORGIVE, CTL_OPTION_NAMES
+};
+
+extern const struct ctl_command ctl_commands[];	/* ended by one without a name */
+extern const struct ctl_option ctl_common_options[];
+
 ctl_run ctl_check, ctl_list, ctl_show, ctl_connections, ctl_explain, ctl_penalties, ctl_reload,
-    ctl_schema, ctl_help;
+    ctl_schema, ctl_completion, ctl_help;
+
+/* Is there a -x? */
+bool ctl_has_letter(const struct ctl_option *o);
 
 /* ---- main.c ---- */
 
 /*
- * The next option of a command, as getopt_long(3) returns it (optarg, optind): a letter of
- * `letters`, the val of one of `words` (a letter, but not C, J or h), or -1 when there are none
- * left.  words: the long options of this command, ended by a zero one; NULL: none.  --json,
- * --control and --help, which every command has, are taken here.  A wrong option, and --help, end
- * the program.
+ * The next option of a command, by its row in the table, as getopt_long(3) returns it (optarg,
+ * optind): its letter, or -1 when there are none left.  What every command has is taken here.  A
+ * wrong option, and --help, end the program.
  */
-int ctl_option(struct ctl *c, int argc, char **argv, const char *letters,
-    const struct option *words);
+int ctl_option(struct ctl *c, int argc, char **argv);
 
 /* After the last option: between least and most arguments, which begin at argv[optind]. */
 void ctl_count(const struct ctl *c, int argc, char **argv, int least, int most);

@@ -65,15 +65,11 @@ verdict_status(const json_t *answer)
 int
 ctl_explain(struct ctl *c, int argc, char **argv)
 {
-	static const struct option words[] = {
-		{ "peer", required_argument, NULL, 'p' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *peer = NULL;
 	json_t *answer, *parameters;
 	int status;
 
-	while (ctl_option(c, argc, argv, "p:", words) != -1)
+	while (ctl_option(c, argc, argv) != -1)
 		peer = optarg;
 	ctl_count(c, argc, argv, 1, 1);
 	if (peer == NULL)

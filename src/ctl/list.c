@@ -58,30 +58,52 @@ print_no_services(void)
 	    "berthd was given)", dirs[0] == NULL ? "services.d" : dirs[0]);
 }
 
+static void
+print_names(const json_t *services)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(services, i, s)
+		ctl_print(stdout, "%s", ctl_string(s, "name"));
+}
+
+static void
+print_services(const json_t *services)
+{
+	struct ctl_table t = { 0 };
+	const json_t *s;
+	size_t i;
+
+	ctl_table_row(&t, "SERVICE", "STATE", "ACTIVE/LIMIT", "ENDPOINT", "ADDRESS", NULL);
+	json_array_foreach(services, i, s)
+		list_service(&t, s);
+	ctl_table_print(&t);
+}
+
 int
 ctl_list(struct ctl *c, int argc, char **argv)
 {
-	struct ctl_table t = { 0 };
+	bool names = false;
+	const json_t *services;
 	json_t *answer;
-	const json_t *services, *s;
-	size_t i;
 	int status;
 
-	ctl_arguments(c, argc, argv, 0, 0);
+	while (ctl_option(c, argc, argv) != -1)
+		names = true;
+	ctl_count(c, argc, argv, 0, 0);
 	status = client_call(c->control, "List", NULL, &answer);
 	if (status != 0)
 		return status;
 	services = json_object_get(answer, "services");
-	if (c->json) {
+	if (c->json)
 		ctl_print_json(answer);
-	} else if (json_array_size(services) == 0) {
+	else if (names)
+		print_names(services);
+	else if (json_array_size(services) == 0)
 		print_no_services();
-	} else {
-		ctl_table_row(&t, "SERVICE", "STATE", "ACTIVE/LIMIT", "ENDPOINT", "ADDRESS", NULL);
-		json_array_foreach(services, i, s)
-			list_service(&t, s);
-		ctl_table_print(&t);
-	}
+	else
+		print_services(services);
 	json_decref(answer);
 	return 0;
 }

@@ -10,41 +10,20 @@
 #include "../pure/xalloc.h"
 #include "ctl.h"
 
-static const struct ctl_command commands[] = {
-	{ "check", "[-c FILE] [-s DIR]... [FILE|DIR]...",
-	    "read configuration files and tell what is wrong", ctl_check },
-	{ "list", "", "services, their endpoints and state", ctl_list },
-	{ "show", "SERVICE", "state and configuration of a service, and where each value came from",
-	    ctl_show },
-	{ "connections", "[--exact] [SERVICE]", "live handlers, and what each of them does",
-	    ctl_connections },
-	{ "explain", "SERVICE --peer ADDR", "what a connection of this client would get now, and why",
-	    ctl_explain },
-	{ "penalties", "[--forgive PREFIX|all] [SERVICE]",
-	    "sources whose connections ended badly; forgive them", ctl_penalties },
-	{ "reload", "", "read the configuration again, and wait until it is in force", ctl_reload },
-	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
-	    ctl_schema },
-	{ "help", "[COMMAND]", "this text, or how a command is used", ctl_help },
-};
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unknown"
+#endif
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define OPTIONS_MAX 24
 
-static const struct option common_options[] = {
-	{ "control", required_argument, NULL, 'C' },
-	{ "json", no_argument, NULL, 'J' },
-	{ "help", no_argument, NULL, 'h' },
-};
-
-#define COMMON_OPTIONS (sizeof(common_options) / sizeof(common_options[0]))
-#define OPTIONS_MAX 8
+/* ---- what is said of the commands ---- */
 
 static void
 print_usage(FILE *to)
 {
 	(void)fprintf(to, "usage: berthctl [--control PATH] [--json] COMMAND [ARGUMENT]...\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
+	for (const struct ctl_command *cmd = ctl_commands; cmd->name != NULL; cmd++)
+		(void)fprintf(to, "  %-12s %s\n", cmd->name, cmd->help);
 	(void)fprintf(to, "\n\"berthctl COMMAND --help\" tells how a command is used.\n");
 }
 
@@ -53,6 +32,61 @@ print_command_usage(FILE *to, const struct ctl_command *cmd)
 {
 	(void)fprintf(to, "usage: berthctl %s [--control PATH] [--json]%s%s\n", cmd->name,
 	    cmd->usage[0] != '\0' ? " " : "", cmd->usage);
+}
+
+static void
+print_option(const struct ctl_option *o)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), ctl_has_letter(o) ? "-%c%s" : "    ",
+	    (char)o->letter, o->name != NULL ? ", " : "");
+	if (o->name != NULL)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "--%s", o->name);
+	if (o->value != NULL)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s", o->value);
+	(void)printf("  %-22s %s\n", text, o->help);
+}
+
+static void
+print_options(const struct ctl_option *o)
+{
+	for (; o != NULL && o->help != NULL; o++)
+		print_option(o);
+}
+
+static void
+print_examples(const char *line)
+{
+	const char *end;
+
+	if (line != NULL)
+		(void)printf("\nexamples:\n");
+	for (; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1)
+		(void)printf("  %.*s\n", (int)(end - line), line);
+}
+
+static void
+print_exit_status(const struct ctl_command *cmd)
+{
+	(void)printf("\nexit status:\n  0   it was done\n");
+	if (cmd->no != NULL)
+		(void)printf("  1   %s\n", cmd->no);
+	(void)printf("  %d  the command line is wrong\n", EX_USAGE);
+	if (!cmd->offline)
+		(void)printf("  %d  no daemon is there, or it does not answer\n  %d  not allowed\n",
+		    EX_UNAVAILABLE, EX_NOPERM);
+}
+
+static void
+print_command_help(const struct ctl_command *cmd)
+{
+	print_command_usage(stdout, cmd);
+	(void)printf("  %s\n\noptions:\n", cmd->help);
+	print_options(cmd->options);
+	print_options(ctl_common_options);
+	print_examples(cmd->examples);
+	print_exit_status(cmd);
 }
 
 void
@@ -78,16 +112,22 @@ ctl_usage(const struct ctl *c, const char *fmt, ...)
 }
 
 static void __attribute__((noreturn))
-print_help_and_exit(const struct ctl *c)
+finish(void)
 {
-	if (c->command == NULL) {
-		print_usage(stdout);
-	} else {
-		print_command_usage(stdout, c->command);
-		(void)printf("  %s\n", c->command->help);
-	}
 	exit(fflush(stdout) == 0 ? 0 : CTL_NO);
 }
+
+static void __attribute__((noreturn))
+print_help_and_exit(const struct ctl *c)
+{
+	if (c->command == NULL)
+		print_usage(stdout);
+	else
+		print_command_help(c->command);
+	finish();
+}
+
+/* ---- options ---- */
 
 /* The word of argv in which getopt_long(3) found what it does not like. */
 static const char *
@@ -102,48 +142,71 @@ bad_option(char **argv)
 	return argv[optind - 1];
 }
 
-/* The long options that every command has, then those of this one. */
-static void
-gather_words(struct option all[OPTIONS_MAX], const struct option *words)
-{
-	size_t n = COMMON_OPTIONS;
+struct grammar {
+	struct option words[OPTIONS_MAX];
+	char letters[2 * OPTIONS_MAX];
+	size_t count;
+};
 
-	memcpy(all, common_options, sizeof(common_options));
-	for (; words != NULL && words->name != NULL; words++) {
-		assert(n + 1 < OPTIONS_MAX);
-		all[n++] = *words;
+/* Rows of the table, as getopt_long(3) wants to have them. */
+static void
+grammar_add(struct grammar *g, const struct ctl_option *o)
+{
+	for (; o != NULL && o->help != NULL; o++) {
+		if (ctl_has_letter(o)) {
+			char letter[3] = { (char)o->letter, o->value != NULL ? ':' : '\0' };
+
+			(void)strlcat(g->letters, letter, sizeof(g->letters));
+		}
+		if (o->name == NULL)
+			continue;
+		assert(g->count + 1 < OPTIONS_MAX);
+		g->words[g->count++] = (struct option){ o->name,
+			o->value != NULL ? required_argument : no_argument, NULL, o->letter };
 	}
-	all[n] = (struct option){ 0 };
+}
+
+/* What every command has.  false: it is none of these. */
+static bool
+common_option(struct ctl *c, int o)
+{
+	switch (o) {
+	case CTL_OPTION_CONTROL:
+		c->control = optarg;
+		return true;
+	case CTL_OPTION_JSON:
+		c->json = true;
+		return true;
+	case 'h':
+		print_help_and_exit(c);
+	case 'V':
+		(void)printf("berthctl %s\n", BERTH_VERSION);
+		finish();
+	default:
+		return false;
+	}
 }
 
 int
-ctl_option(struct ctl *c, int argc, char **argv, const char *letters, const struct option *words)
+ctl_option(struct ctl *c, int argc, char **argv)
 {
-	struct option all_words[OPTIONS_MAX];
-	char all_letters[32];
+	/* before the command: up to the first argument */
+	struct grammar g = { .letters = "+:" };
 	int o;
 
-	(void)snprintf(all_letters, sizeof(all_letters), "%s:h%s", letters[0] == '+' ? "+" : "",
-	    letters + (letters[0] == '+'));
-	gather_words(all_words, words);
+	if (c->command != NULL) {
+		(void)strlcpy(g.letters, ":", sizeof(g.letters));
+		grammar_add(&g, c->command->options);
+	}
+	grammar_add(&g, ctl_common_options);
 	opterr = 0;
-	while ((o = getopt_long(argc, argv, all_letters, all_words, NULL)) != -1) {
-		switch (o) {
-		case 'C':
-			c->control = optarg;
-			break;
-		case 'J':
-			c->json = true;
-			break;
-		case 'h':
-			print_help_and_exit(c);
-		case ':':
+	while ((o = getopt_long(argc, argv, g.letters, g.words, NULL)) != -1) {
+		if (o == ':')
 			ctl_usage(c, "%s: a value is missing", bad_option(argv));
-		case '?':
+		if (o == '?')
 			ctl_usage(c, "%s: no such option", bad_option(argv));
-		default:
+		if (!common_option(c, o))
 			return o;
-		}
 	}
 	return -1;
 }
@@ -160,7 +223,7 @@ ctl_count(const struct ctl *c, int argc, char **argv, int least, int most)
 void
 ctl_arguments(struct ctl *c, int argc, char **argv, int least, int most)
 {
-	(void)ctl_option(c, argc, argv, "", NULL);
+	(void)ctl_option(c, argc, argv);
 	ctl_count(c, argc, argv, least, most);
 }
 
@@ -181,9 +244,9 @@ ctl_parameter(const struct ctl *c, json_t *parameters, const char *key, const ch
 static const struct ctl_command *
 command_find(const char *name)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
+	for (const struct ctl_command *cmd = ctl_commands; cmd->name != NULL; cmd++) {
+		if (strcmp(cmd->name, name) == 0)
+			return cmd;
 	}
 	return NULL;
 }
@@ -224,14 +287,14 @@ nearest(const char *word)
 	size_t best = 4, len = strlen(word);
 	const char *name = NULL;
 
-	for (size_t i = 0; i < COMMANDS; i++) {
-		size_t d = distance(word, commands[i].name);
+	for (const struct ctl_command *cmd = ctl_commands; cmd->name != NULL; cmd++) {
+		size_t d = distance(word, cmd->name);
 
-		if (len > 0 && strncmp(word, commands[i].name, len) == 0)
-			return commands[i].name;
+		if (len > 0 && strncmp(word, cmd->name, len) == 0)
+			return cmd->name;
 		if (d < best && d < len) {
 			best = d;
-			name = commands[i].name;
+			name = cmd->name;
 		}
 	}
 	return name;
@@ -267,7 +330,7 @@ main(int argc, char **argv)
 	int status;
 
 	(void)signal(SIGPIPE, SIG_DFL);
-	(void)ctl_option(&c, argc, argv, "+", NULL);
+	(void)ctl_option(&c, argc, argv);
 	if (argv[optind] == NULL) {
 		print_usage(stderr);
 		return EX_USAGE;

@@ -87,13 +87,9 @@ forgive(const struct ctl *c, const char *source, const char *service)
 int
 ctl_penalties(struct ctl *c, int argc, char **argv)
 {
-	static const struct option words[] = {
-		{ "forgive", required_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char *source = NULL;
 
-	while (ctl_option(c, argc, argv, "", words) != -1)
+	while (ctl_option(c, argc, argv) != -1)
 		source = optarg;
 	ctl_count(c, argc, argv, 0, 1);
 	return source == NULL ? list(c, argv[optind]) : forgive(c, source, argv[optind]);

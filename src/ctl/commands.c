@@ -1,0 +1,71 @@
+/*
+ * The table of commands: what berthctl parses, says in --help and completes
+ */
+#include "ctl.h"
+
+const struct ctl_option ctl_common_options[] = {
+	{ CTL_OPTION_CONTROL, "control", "PATH", CTL_FILE, "the control socket, instead of $BERTH_CONTROL" },
+	{ CTL_OPTION_JSON, "json", NULL, NULL, "the answer as JSON, for programs" },
+	{ 'h', "help", NULL, NULL, "this text" },
+	{ 'V', "version", NULL, NULL, "the version of berthctl" },
+	{ 0 },
+};
+
+static const struct ctl_option check_options[] = {
+	{ 'c', NULL, "FILE", CTL_FILE, "berth.json, whose defaults apply" },
+	{ 's', NULL, "DIR", CTL_DIRECTORY, "a service directory; the first that has a file's name wins" },
+	{ 0 },
+};
+
+static const struct ctl_option explain_options[] = {
+	{ 'p', "peer", "ADDR", NULL, "the client: an address, or uid:1000 on a unix socket" },
+	{ 0 },
+};
+
+const struct ctl_command ctl_commands[] = {
+	{ "check", "[-c FILE] [-s DIR]... [FILE|DIR]...",
+	    "read configuration files and tell what is wrong", ctl_check, CTL_FILE,
+	    .options = check_options, .no = "a file is bad", .offline = true,
+	    .examples = "berthctl check ./finger.json\nberthctl check -s /etc/berth/services.d\n" },
+	{ "list", "[--names]", "services, their endpoints and state", ctl_list,
+	    .options = (const struct ctl_option[]){
+		{ CTL_OPTION_NAMES, "names", NULL, NULL, "the names only, one a line" }, { 0 } },
+	    .examples = "berthctl list\nberthctl list --json | jq '.services[].name'\n" },
+	{ "show", "SERVICE", "state and configuration of a service, and where each value came from",
+	    ctl_show, CTL_SERVICE, .no = "there is no such service",
+	    .examples = "berthctl show finger\n" },
+	{ "connections", "[--exact|--names] [SERVICE]", "live handlers, and what each of them does",
+	    ctl_connections, CTL_SERVICE, .no = "there is no such service",
+	    .options = (const struct ctl_option[]){
+		{ CTL_OPTION_EXACT, "exact", NULL, NULL, "bytes to the last one" },
+		{ CTL_OPTION_NAMES, "names", NULL, NULL, "the numbers only, one a line" }, { 0 } },
+	    .examples = "berthctl connections\nberthctl connections --exact rsync\n" },
+	{ "explain", "SERVICE --peer ADDR", "what a connection of this client would get now, and why",
+	    ctl_explain, CTL_SERVICE, .options = explain_options,
+	    .no = "it would be refused; there is no such service",
+	    .examples = "berthctl explain finger --peer 192.0.2.7\n" },
+	{ "penalties", "[--forgive PREFIX|all] [SERVICE]",
+	    "sources whose connections ended badly; forgive them", ctl_penalties, CTL_SERVICE,
+	    .no = "there is nothing to forgive; there is no such service",
+	    .options = (const struct ctl_option[]){
+		{ CTL_OPTION_FORGIVE, "forgive", "PREFIX", "all", "set the balance of these sources to 0" },
+		{ 0 } },
+	    .examples = "berthctl penalties\nberthctl penalties --forgive 192.0.2.0/24 finger\n" },
+	{ "reload", "", "read the configuration again, and wait until it is in force", ctl_reload,
+	    .no = "a file is bad, or an endpoint waits", .examples = "berthctl reload\n" },
+	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
+	    ctl_schema, "service settings", .offline = true,
+	    .examples = "berthctl schema >service.schema.json\nberthctl schema settings\n" },
+	{ "completion", "bash|zsh", "a script that completes berthctl's command line", ctl_completion,
+	    "bash zsh", .offline = true,
+	    .examples = ". <(berthctl completion bash)\n" },
+	{ "help", "[COMMAND]", "this text, or how a command is used", ctl_help, CTL_COMMAND,
+	    .offline = true },
+	{ 0 },
+};
+
+bool
+ctl_has_letter(const struct ctl_option *o)
+{
+	return o->letter < CTL_OPTION_CONTROL;
+}
