@@ -27,6 +27,7 @@
 /* One formatted record that the target has not taken. */
 struct entry {
 	uint64_t count;		/* records that are lost with it: 1, or what a notice counts */
+	bool notice;		/* ... which were lost before */
 	size_t len;
 	char bytes[];
 };
@@ -72,6 +73,7 @@ static struct {
 	enum spec_log_target target;	/* never auto */
 	enum spec_log_format format;
 	int level;
+	uint64_t dropped;		/* records lost since the start */
 	enum stream_way way;		/* of stream.fd */
 	const char *journal, *syslog;
 } state = {
@@ -104,8 +106,9 @@ queue_at(struct sink *s, size_t at)
 	return (struct entry *)(void *)(s->mem + at);
 }
 
+/* notice: how many lost records it reports; 0: it is a record itself. */
 static void
-queue_push(struct sink *s, const char *bytes, size_t len, uint64_t count)
+queue_push(struct sink *s, const char *bytes, size_t len, uint64_t notice)
 {
 	size_t size = entry_size(len);
 	struct entry *e;
@@ -117,7 +120,8 @@ queue_push(struct sink *s, const char *bytes, size_t len, uint64_t count)
 	}
 	assert(QUEUE_BYTES - s->tail >= size);
 	e = queue_at(s, s->tail);
-	e->count = count;
+	e->count = notice > 0 ? notice : 1;
+	e->notice = notice > 0;
 	e->len = len;
 	memcpy(e->bytes, bytes, len);
 	s->tail += size;
@@ -131,6 +135,15 @@ queue_pop(struct sink *s)
 	s->done = 0;
 	if (queue_empty(s))
 		s->head = s->tail = 0;
+}
+
+/* So many records are lost; again: they were before, and their notice is. */
+static void
+lose(struct sink *s, uint64_t count, bool again)
+{
+	s->dropped += count;
+	if (!again)
+		state.dropped += count;
 }
 
 /* `written` bytes from the head of the queue are out. */
@@ -159,8 +172,10 @@ queue_drop(struct sink *s)
 		end += entry_size(queue_at(s, s->head)->len);
 	s->tail = end;
 	while (end < tail) {
-		s->dropped += queue_at(s, end)->count;
-		end += entry_size(queue_at(s, end)->len);
+		const struct entry *e = queue_at(s, end);
+
+		lose(s, e->count, e->notice);
+		end += entry_size(e->len);
 	}
 	if (queue_empty(s))
 		s->head = s->tail = 0;
@@ -258,14 +273,14 @@ sink_push(struct sink *s, const char *bytes, size_t len)
 	size_t need = entry_size(len) + (notice_len > 0 ? entry_size(notice_len) : 0);
 
 	if (need > QUEUE_BYTES - (s->tail - s->head)) {
-		s->dropped++;
+		lose(s, 1, false);
 		return false;
 	}
 	if (notice_len > 0) {
 		queue_push(s, notice, notice_len, s->dropped);
 		s->dropped = 0;
 	}
-	queue_push(s, bytes, len, 1);
+	queue_push(s, bytes, len, 0);
 	return true;
 }
 
@@ -461,10 +476,14 @@ datagram_take(struct sink *s)
 	while (send(s->fd, e->bytes, e->len, MSG_NOSIGNAL) < 0) {
 		if (errno == EAGAIN)
 			return FULL;
-		if (errno == ENOBUFS || errno == ENOMEM || errno == EMSGSIZE)
+		if (errno == ENOBUFS || errno == ENOMEM)
 			return FAILED;
 		if (errno == EINTR)
 			continue;
+		if (errno == EMSGSIZE) {
+			lose(s, e->count, e->notice);
+			break;
+		}
 		if (fresh || !datagram_connect()) {
 			datagram_disconnect();
 			return GONE;
@@ -475,6 +494,23 @@ datagram_take(struct sink *s)
 	return TAKEN;
 }
 
+/* Nobody was there for the last record: what waited before it stays for the next connection, it does not.  false: it is not there. */
+static bool
+take_back(bool pushed, size_t end, size_t size)
+{
+	if (pushed) {
+		if (datagram.tail != end || datagram.head + size > end)
+			return false;
+		datagram.tail -= size;
+	} else {
+		if (datagram.dropped == 0)
+			return false;
+		datagram.dropped--;
+		state.dropped--;
+	}
+	return true;
+}
+
 /* false: nobody is there, the record has to go elsewhere. */
 static bool
 datagram_record(const struct record *r)
@@ -482,18 +518,12 @@ datagram_record(const struct record *r)
 	static char bytes[RECORD_MAX];
 	size_t len = format_for(&datagram, r, bytes, sizeof(bytes));
 	bool pushed = sink_push(&datagram, bytes, len);
+	size_t end = datagram.tail;
 
 	if (datagram.writable != NULL)
 		return true;
 	(void)sink_flush(&datagram);
-	if (datagram.fd >= 0)
-		return true;
-	/* What waited before stays for the next connection; this one, the last, does not. */
-	if (pushed)
-		datagram.tail -= entry_size(len);
-	else if (datagram.dropped > 0)
-		datagram.dropped--;
-	return false;
+	return datagram.fd >= 0 || !take_back(pushed, end, entry_size(len));
 }
 
 /* ---- the log ---- */
@@ -571,6 +601,12 @@ log_flush(void)
 		(void)sink_flush(&datagram);
 }
 
+uint64_t
+log_dropped(void)
+{
+	return state.dropped;
+}
+
 static int64_t
 monotonic_ms(void)
 {
@@ -589,7 +625,7 @@ drain(void)
 
 	while (left > 0) {
 		p[0].fd = sink_flush(&stream) ? stream.fd : -1;
-		p[1].fd = datagram.fd >= 0 && sink_flush(&datagram) ? datagram.fd : -1;
+		p[1].fd = sink_flush(&datagram) ? datagram.fd : -1;
 		if (p[0].fd < 0 && p[1].fd < 0)
 			return;
 		(void)poll(p, 2, (int)left);
@@ -597,14 +633,26 @@ drain(void)
 	}
 }
 
+/* There will be no next record to report with. */
+static void
+report_last(void)
+{
+	queue_drop(&datagram);
+	stream.dropped += datagram.dropped;
+	datagram.dropped = 0;
+	if (queue_empty(&stream) && sink_report(&stream))
+		(void)sink_flush(&stream);
+}
+
 void
 log_close(void)
 {
 	state.loop = NULL;
 	sink_unwait(&stream);
+	sink_unwait(&datagram);
 	drain();
+	report_last();
 	datagram_disconnect();
-	datagram.head = datagram.tail = 0;
 	if (stream.fd > STDERR_FILENO)
 		(void)close(stream.fd);
 	stream.fd = -1;

@@ -50,7 +50,13 @@ void log_message(enum record_level level, const char *word, const char *fmt, ...
 /* Write what is buffered as far as the target takes it.  Called at the end of every turn. */
 void log_flush(void);
 
-/* Last words at exit: wait at most 100 ms for the target, then close. */
+/* Records that no target took, since the start: the sum of what `dropped` has reported, or will. */
+uint64_t log_dropped(void);
+
+/*
+ * Last words at exit: wait at most 100 ms for the target, then close.  What the journal or syslog has not taken by then is
+ * reported on stderr.
+ */
 void log_close(void);
 
 #endif
