@@ -68,6 +68,8 @@ $(B)/%.o: %.c
 
 DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev musl-tools
 DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash tests/bats/*.bats)
+# heavy ones: without them the tests that need them are skipped, with the reason
+DEPS_FULL = $(shell sed -n 's/^\# packages-full: //p' tests/bats/*.bats)
 DEPS_LINT = cppcheck shellcheck mandoc clang
 
 needs = @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | \
@@ -83,6 +85,8 @@ needs-test: needs-build
 	$(call needs,$(DEPS_TEST))
 deps: needs-test
 	$(call needs,$(DEPS_LINT))
+deps-full: needs-test
+	$(call needs,$(DEPS_FULL))
 
 # needs-* come first: pkg-config is asked again by the second make
 run: needs-build
@@ -133,5 +137,5 @@ uninstall:
 clean:
 	rm -rf $(B) build-sanitize
 
-.PHONY: all run check check-built check-sanitize lint install uninstall clean deps needs-build needs-test
+.PHONY: all run check check-built check-sanitize lint install uninstall clean deps deps-full needs-build needs-test
 .SECONDARY:

@@ -17,7 +17,8 @@ dial=$PEERS/dial flood=$PEERS/flood hold=$PEERS/hold
 
 # ---- reasons not to run ----
 
-# requires root | program NAME... | ipv6
+# requires root | program NAME... | full NAME|PATH... | ipv6
+# full: what "make deps-full" installs, of a "# packages-full:" line
 requires() {
 	local name
 	case $1 in
@@ -26,6 +27,11 @@ requires() {
 	program)
 		for name in "${@:2}"; do
 			PATH=$PATH:/usr/sbin:/sbin type -P "$name" >/dev/null || cannot_run "needs $name"
+		done ;;
+	full)
+		for name in "${@:2}"; do
+			[[ $name == /* && -e $name ]] || PATH=$PATH:/usr/sbin:/sbin type -P "$name" >/dev/null ||
+			    cannot_run "needs ${name##*/}, see make deps-full"
 		done ;;
 	esac
 }
