@@ -9,10 +9,6 @@
 #include "control.h"
 #include "snapshot.h"
 
-#ifndef BERTH_VERSION
-#define BERTH_VERSION "unknown"
-#endif
-
 static struct pool *
 pool_of(const struct client *c)
 {
@@ -97,6 +93,12 @@ any_service(struct client *c, const struct wire_call *call, struct pool_service 
 	if (name == NULL || json_is_null(name))
 		return true;
 	return (*ps = named_service(c, call)) != NULL;
+}
+
+static void
+status(struct client *c, const struct wire_call *call)
+{
+	client_reply(c, call, snapshot_status(pool_of(c), control_reload(client_control(c))));
 }
 
 static void
@@ -232,6 +234,7 @@ static const struct method {
 } methods[] = {
 	{ "org.varlink.service.GetInfo", false, get_info },
 	{ "org.varlink.service.GetInterfaceDescription", false, get_description },
+	{ "io.berth.Control.Status", false, status },
 	{ "io.berth.Control.List", false, list },
 	{ "io.berth.Control.Show", false, show },
 	{ "io.berth.Control.Connections", false, connections },

@@ -29,15 +29,24 @@
 
 static void read_machine(struct pool *p);
 
+static void
+note_start(struct pool *p)
+{
+	p->stats->head->pid = getpid();
+	p->stats->head->started_realtime_ns = log_realtime_ns();
+}
+
 void
 pool_init(struct pool *p, struct loop *loop, struct spawner *spawner,
     const struct launch_daemon *daemon)
 {
 	uint8_t key[16];
 
-	*p = (struct pool){ .loop = loop, .spawner = spawner, .daemon = *daemon };
+	*p = (struct pool){ .loop = loop, .spawner = spawner, .daemon = *daemon,
+		.started_ns = loop_now(loop) };
 	p->statsfile = statsfile_anonymous();
 	p->stats = statsfile_stats(p->statsfile);
+	note_start(p);
 	TAILQ_INIT(&p->services);
 	TAILQ_INIT(&p->ready);
 	TAILQ_INIT(&p->blocked);
@@ -78,8 +87,8 @@ pool_open_statistics(struct pool *p, const char *path)
 	if (lost > 0)
 		log_message(RECORD_NOTICE, "note", "%llu connections of the berthd before were lost "
 		    "sight of", (unsigned long long)lost);
-	p->stats->head->pid = getpid();
-	p->stats->head->started_realtime_ns = log_realtime_ns();
+	p->peak = (uint32_t)p->stats->head->peak;
+	note_start(p);
 }
 
 void

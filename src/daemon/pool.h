@@ -182,6 +182,7 @@ struct pool {
 	struct loop_timer load_timer;
 	TAILQ_HEAD(, errpipe) idle_pipes;	/* of all services, the longest idle first */
 	unsigned idle_count;
+	int64_t started_ns;
 	bool draining, leaving;			/* berthd stops; and leaves its handlers */
 };
 

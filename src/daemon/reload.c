@@ -32,6 +32,7 @@ struct reload {
 	struct pool *pool;
 	struct reload_options opt;
 	struct settings *settings;
+	struct diag_list bad_settings;	/* as of the last reading */
 	char *const *directories;
 	struct dirwatch *watch;
 	struct scan scan;
@@ -129,19 +130,24 @@ keep_fixed(struct reload *r, struct settings *now)
 		apply_report(r->report, "notes", "control.group: takes effect at the next start");
 }
 
+static const char *
+settings_file(const struct reload *r)
+{
+	return r->opt.settings_file != NULL ? r->opt.settings_file : paths_settings();
+}
+
 static void
 read_settings(struct reload *r)
 {
 	struct diag_list errs = { 0 };
-	struct settings *now = reload_read_settings(r->opt.settings_file ? r->opt.settings_file
-									 : paths_settings(),
-	    r->opt.settings_file != NULL, &errs);
+	struct settings *now = reload_read_settings(settings_file(r), r->opt.settings_file != NULL, &errs);
 
 	for (size_t i = 0; i < errs.count; i++) {
 		log_message(RECORD_ERROR, "error", "%s", errs.text[i]);
 		apply_report(r->report, "errors", errs.text[i]);
 	}
-	diag_list_free(&errs);
+	diag_list_free(&r->bad_settings);
+	r->bad_settings = errs;
 	if (now == NULL)
 		return;
 	keep_fixed(r, now);
@@ -475,6 +481,7 @@ reload_free(struct reload *r)
 	scan_fini(&r->scan);
 	lookup_free(&r->known);
 	settings_free(r->settings);
+	diag_list_free(&r->bad_settings);
 	free(r);
 }
 
@@ -482,6 +489,22 @@ const struct settings *
 reload_settings(const struct reload *r)
 {
 	return r->settings;
+}
+
+void
+reload_errors(const struct reload *r, struct diag_list *errs)
+{
+	for (size_t i = 0; i < r->bad_settings.count; i++)
+		diag_list_add(errs, "%s", r->bad_settings.text[i]);
+	for (size_t i = 0; i < r->scan.errors.count; i++)
+		diag_list_add(errs, "%s", r->scan.errors.text[i]);
+}
+
+const char *
+reload_settings_file(const struct reload *r, bool *exists)
+{
+	*exists = access(settings_file(r), F_OK) == 0;
+	return settings_file(r);
 }
 
 char *const *

@@ -53,6 +53,13 @@ void reload_forget(struct reload *r, void *arg);
 /* No more runs: berthd stops.  Waiters get an error report. */
 void reload_stop(struct reload *r);
 
+/*
+ * What is wrong with berth.json, as of the last time it was read, and with the directories: texts are borrowed and added.  The settings
+ * file is where it would be; *exists: whether it is.
+ */
+void reload_errors(const struct reload *r, struct diag_list *errs);
+const char *reload_settings_file(const struct reload *r, bool *exists);
+
 /* Which directories the services come from; static for the life of r. */
 char *const *reload_directories(const struct reload *r);
 

@@ -1,9 +1,16 @@
 #include "snapshot.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../sys/log.h"
 #include "child.h"
 #include "listener.h"
+
+#ifndef BERTH_VERSION
+#define BERTH_VERSION "unknown"
+#endif
 
 /* A path or description may hold bytes that are not UTF-8; a JSON string cannot. */
 static json_t *
@@ -22,6 +29,43 @@ strings(const struct diag_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		json_array_append_new(a, text(list->text[i]));
 	return a;
+}
+
+static json_t *
+snapshot_daemon(const struct pool *p, const struct reload *r)
+{
+	const struct stats_head *h = p->stats->head;
+	const char *settings;
+	struct diag_list errs = { 0 };
+	json_t *directories = json_array(), *errors;
+	bool exists;
+
+	for (char *const *d = reload_directories(r); *d != NULL; d++)
+		json_array_append_new(directories, text(*d));
+	reload_errors(r, &errs);
+	errors = strings(&errs);
+	diag_list_free(&errs);
+	settings = reload_settings_file(r, &exists);
+	return json_pack("{s:s,s:i,s:f,s:f,s:b,s:I,s:o,s:o,s:o,s:o,s:s,s:I}", "version", BERTH_VERSION, "pid",
+	    (int)getpid(), "started", (double)h->started_realtime_ns / 1e9, "uptime",
+	    (double)(loop_now(p->loop) - p->started_ns) / 1e9, "stopping", (int)p->draining,
+	    "generation", (json_int_t)h->generation, "statistics", text(statsfile_path(p->statsfile)),
+	    "settings", exists ? text(settings) : json_null(), "directories", directories, "errors", errors,
+	    "log_level", spec_log_level_name(log_level()), "log_dropped", (json_int_t)log_dropped());
+}
+
+json_t *
+snapshot_status(const struct pool *p, const struct reload *r)
+{
+	char computed[CAPACITY_TEXT_MAX], arithmetic[CAPACITY_TEXT_MAX + 64];
+
+	capacity_format(&p->capacity, computed, sizeof(computed));
+	snprintf(arithmetic, sizeof(arithmetic), p->configured_limit != 0 ? "set by berth.json; computed, %s" : "%s",
+	    computed);
+	return json_pack("{s:o,s:{s:I,s:I,s:I,s:s,s:b,s:I}}", "berthd", snapshot_daemon(p, r), "pool", "active",
+	    (json_int_t)p->active, "peak", (json_int_t)p->peak, "limit",
+	    (json_int_t)p->limit, "arithmetic", arithmetic,
+	    "shortage", (int)p->short_of_resources, "failed_open", (json_int_t)peers_failed_open(p->peers));
 }
 
 static json_t *

@@ -10,7 +10,11 @@
 #include <jansson.h>
 
 #include "pool.h"
+#include "reload.h"
 #include "survey.h"
+
+/* berthd itself, and its pool. */
+json_t *snapshot_status(const struct pool *p, const struct reload *r);
 
 /* buckets: with those of the histograms.  only: one service; NULL for all. */
 json_t *snapshot_service(const struct pool_service *ps, bool buckets);

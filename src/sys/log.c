@@ -559,6 +559,12 @@ log_open(struct loop *loop, enum spec_log_target target, enum spec_log_format fo
 	log_flush();
 }
 
+int
+log_level(void)
+{
+	return state.level;
+}
+
 bool
 log_wants(enum record_level level)
 {

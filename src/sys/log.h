@@ -34,7 +34,8 @@ void log_open(struct loop *loop, enum spec_log_target target, enum spec_log_form
  */
 void log_set_paths(const char *journal, const char *syslog);
 
-/* Is this level written? */
+/* The level in force, as syslog(3) numbers it; and is this one written? */
+int log_level(void);
 bool log_wants(enum record_level level);
 
 /* CLOCK_REALTIME, for what is recorded with its time. */

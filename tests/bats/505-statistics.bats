@@ -166,3 +166,28 @@ cause() { services ".[] | select(.name == \"x\") | .causes[\"$1\"]"; }
 	start_berthd
 	service_is x '.accepted == 0'
 }
+
+# status JQ: what the method Status answers
+status() { printf '{"method":"io.berth.Control.Status"}\0' | "$dial" --timeout 5 "unix:$CONTROL" | tr -d '\0' | jq -r ".parameters | $1"; }
+
+@test "Status: berthd, its files and its pool; the peak and the generation go on over restarts" {
+	conf '{"limits": {"connections": 7}}'
+	sh_service x 'echo up; read line'
+	start_berthd
+	open_session one "$(at x)"
+	heard one up
+	[[ $(status '.berthd | [.generation, .statistics, .settings, .directories[0], .log_level] | join(" ")') == "1 $CONTROL.statistics $CONF $SERVICES info" ]]
+	[[ $(status '.pool | [.active, .peak, .limit, .shortage] | join(" ")') == "1 1 7 false" ]]
+	[[ $(status .pool.arithmetic) == "set by berth.json; computed, "* ]]
+	(($(status '.berthd.started | floor') <= EPOCHSECONDS && $(status '.berthd.started | floor') > EPOCHSECONDS - 60))
+	printf '{"limits": ' >"$CONF"
+	ctl reload || :
+	[[ $(status '.berthd.errors[0]') == "$CONF:1:"* ]]
+	close_session one
+	wait_until 5 service_is x '.active == 0'
+	printf '{}' >"$CONF"
+	stop_berthd
+	start_berthd
+	[[ $(status '.berthd.generation') == 2 && $(status '.pool | [.active, .peak] | join(" ")') == "0 1" ]]
+	[[ $(status '.berthd.errors | length') == 0 && $(status .pool.arithmetic) != "set by"* ]]
+}
