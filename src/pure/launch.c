@@ -268,7 +268,8 @@ launch_build(struct launch *l, const struct launch_daemon *d, const struct servi
 	build_rlimits(l, d, s);
 	l->stderr_is_socket = s->stderr_to == SPEC_STDERR_SOCKET;
 	l->nice = s->process.nice;
-	l->set_nice = l->nice != d->nice;
+	/* what an ordinary user's berthd was started with is not its to undo */
+	l->set_nice = l->nice != d->nice && (d->root || l->nice > d->nice || l->nice < 0);
 	l->umask = s->process.umask;
 	l->set_umask = l->umask != d->umask;
 	/* a protected daemon does not protect its handlers; a raised score is not ours to lower */

@@ -1,5 +1,6 @@
 #include "identity.h"
 
+#include <sys/queue.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -309,7 +310,11 @@ take_answer(struct lookup_table *t, const char *p)
 
 static bool start_child(struct identity_query *q);
 
+/* Killed, and not reaped yet. */
+static LIST_HEAD(, corpse) corpses = LIST_HEAD_INITIALIZER(corpses);
+
 struct corpse {
+	LIST_ENTRY(corpse) next;
 	pid_t pid;
 	int pidfd;
 	struct loop_source *source;
@@ -323,6 +328,7 @@ corpse_ready(void *arg, uint32_t events)
 	(void)events;
 	waitpid(c->pid, NULL, WNOHANG);
 	loop_remove(c->source);
+	LIST_REMOVE(c, next);
 	fd_close(&c->pidfd);
 	free(c);
 }
@@ -351,6 +357,8 @@ end_child(struct identity_query *q)
 		    (c->source = loop_add(q->loop, c->pidfd, EPOLLIN, corpse_ready, c)) == NULL) {
 			fd_close(&c->pidfd);
 			free(c);
+		} else {
+			LIST_INSERT_HEAD(&corpses, c, next);
 		}
 	}
 	q->pid = 0;

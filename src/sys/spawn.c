@@ -426,7 +426,8 @@ forked_signals(struct forked *f)
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	sigaction(SIGHUP, &dfl, NULL);
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &dfl, NULL);
 	sigemptyset(&none);
 	MUST(f, SPAWN_STEP_SIGNALS, sigprocmask(SIG_SETMASK, &none, NULL) == 0);
 }

@@ -85,6 +85,7 @@ kept_is() { (($(kept) == $1)); }
 		timeout connect 5s
 		timeout client 5s
 		timeout server 5s
+		timeout check 5s
 	backend berth
 		option httpchk
 		http-check send meth POST uri /check body 0123456789

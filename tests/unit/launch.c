@@ -258,6 +258,20 @@ set_daemon_nice(struct step_input *in)
 }
 
 static void
+set_user_nice(struct step_input *in)
+{
+	in->d.root = false;
+	in->d.nice = 7;
+}
+
+static void
+set_user_nicer(struct step_input *in)
+{
+	set_user_nice(in);
+	in->s.process.nice = 9;
+}
+
+static void
 set_oom(struct step_input *in)
 {
 	in->s.process.oom_score_adj_set = true;
@@ -325,6 +339,8 @@ test_steps(void)
 		{ "niceness below 0", set_nice_down, "nice -5 " IDS },
 		{ "berthd's own niceness is no step", set_same_nice, IDS },
 		{ "a nice berthd does not make nice handlers", set_daemon_nice, "nice 0 " IDS },
+		{ "... but an ordinary user's cannot help it", set_user_nice, "" },
+		{ "... and can make them nicer", set_user_nicer, "nice 9 " },
 		{ "umask", set_umask, "umask 077 " IDS },
 		{ "the default umask under a berthd that has another", set_daemon_umask,
 		    "umask 022 " IDS },

@@ -153,26 +153,31 @@ test_json(void)
 	struct stats_event e = { .number = 7, .what = STATS_EXIT, .cause = CAUSE_IDLE, .signal = 15,
 		.realtime_ns = 1500000000, .connection = 9, .service = "a" };
 	json_t *j;
+	char *said;
 
 	histogram_add(&c.spawn, 3000);
 	j = stats_json(&c, true);
+	said = json_dumps(j, 0);
 	UNIT_CHECK("counters have every reason, and of statuses and signals those that occurred",
 	    json_integer_value(json_object_get(json_object_get(j, "refused"), "denied")) == 1 &&
 	    json_object_size(json_object_get(j, "refused")) == ADMIT_VERDICTS - 1 &&
 	    json_object_size(json_object_get(j, "statuses")) == 2 &&
 	    json_integer_value(json_object_get(json_object_get(j, "statuses"), "75")) == 1 &&
 	    json_integer_value(json_object_get(json_object_get(j, "signals"), "SEGV")) == 4,
-	    "%s", json_dumps(j, 0));
+	    "%s", said);
 	UNIT_CHECK("... and buckets where they are asked for", json_integer_value(json_array_get(
 	    json_object_get(json_object_get(json_object_get(j, "histograms"), "spawn"), "buckets"),
-	    2)) == 1, "%s", json_dumps(j, 0));
+	    2)) == 1, "%s", said);
+	free(said);
 	json_decref(j);
 	j = stats_event_json(&e);
+	said = json_dumps(j, 0);
 	UNIT_CHECK("an exit by a signal has a signal and no status",
 	    strcmp(json_string_value(json_object_get(j, "signal")), "TERM") == 0 &&
 	    json_is_null(json_object_get(j, "status")) &&
 	    strcmp(json_string_value(json_object_get(j, "cause")), "idle") == 0 &&
-	    json_is_null(json_object_get(j, "reason")), "%s", json_dumps(j, 0));
+	    json_is_null(json_object_get(j, "reason")), "%s", said);
+	free(said);
 	json_decref(j);
 }
 
