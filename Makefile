@@ -121,6 +121,7 @@ install: all
 	install -m 644 man/*.7 $(D)/share/man/man7/
 	install -m 644 man/*.8 $(D)/share/man/man8/
 	install -m 644 services.d/*.json $(D)/share/berth/services.d/
+	sed -i 's|"/usr/local/bin/berthctl"|"$(PREFIX)/bin/berthctl"|' $(D)/share/berth/services.d/*.json
 	install -m 644 README.md LICENSE $(D)/share/doc/berth/
 	install -d $(D)/share/bash-completion/completions $(D)/share/zsh/site-functions
 	$(B)/berthctl completion bash > $(D)/share/bash-completion/completions/berthctl

@@ -53,6 +53,12 @@ const struct ctl_command ctl_commands[] = {
 	    .examples = "berthctl penalties\nberthctl penalties --forgive 192.0.2.0/24 finger\n" },
 	{ "reload", "", "read the configuration again, and wait until it is in force", ctl_reload,
 	    .no = "a file is bad, or an endpoint waits", .examples = "berthctl reload\n" },
+	{ "metrics", "[--http|--text]", "all counters, for Prometheus", ctl_metrics,
+	    .options = (const struct ctl_option[]){
+		{ CTL_OPTION_HTTP, "http", NULL, NULL, "serve one HTTP request on descriptors 0 and 1" },
+		{ CTL_OPTION_TEXT, "text", NULL, NULL, "not OpenMetrics, but the text format before it" },
+		{ 0 } },
+	    .examples = "berthctl metrics\nberthctl metrics --text | promtool check metrics\n" },
 	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
 	    ctl_schema, "service settings", .offline = true,
 	    .examples = "berthctl schema >service.schema.json\nberthctl schema settings\n" },
