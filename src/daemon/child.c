@@ -880,13 +880,13 @@ run_mux(void *arg)
 /* A service of our own: forked, not executed. */
 static void
 start_builtin(struct child *c, struct spawn_job *job, const struct child_work *w, int err,
-    struct spawn_result *res)
+    int64_t wait_ns, struct spawn_result *res)
 {
 	struct pool *p = c->service->pool;
 	int back = -1;
 
 	if (c->version->builtin != BUILTIN_TCPMUX) {
-		spawn_run(p->spawner, job, w->socket[0], -1, err, run_builtin, c, res);
+		spawn_run(p->spawner, job, w->socket[0], -1, err, wait_ns, run_builtin, c, res);
 		return;
 	}
 	if ((c->mux = mux_open(c, &back)) == NULL) {
@@ -894,7 +894,7 @@ start_builtin(struct child *c, struct spawn_job *job, const struct child_work *w
 			.error = errno, .pidfd = -1 };
 		return;
 	}
-	spawn_run(p->spawner, job, w->socket[0], back, err, run_mux, c->mux, res);
+	spawn_run(p->spawner, job, w->socket[0], back, err, wait_ns, run_mux, c->mux, res);
 	close(back);
 }
 
@@ -907,6 +907,7 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	int64_t begun = loop_clock();
 	struct admission_client who;
 	struct spawn_result res;
+	int64_t wait_ns = ps->held > 0 ? 0 : WAIT_NS;
 	int err = -1, status = -1;
 
 	if (c == NULL || job == NULL) {
@@ -933,10 +934,10 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	if (w->greeting != NULL)
 		send(w->socket[0], w->greeting, strlen(w->greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (c->version->what == SPEC_BUILTIN)
-		start_builtin(c, job, w, err, &res);
+		start_builtin(c, job, w, err, wait_ns, &res);
 	else
 		spawn_start(p->spawner, job, w->socket, w->count, status, err,
-		    ps->held > 0 ? 0 : WAIT_NS, &res);
+		    wait_ns, &res);
 	fd_close(&err);
 	fd_close(&status);
 started:

@@ -32,10 +32,18 @@
 #define STACK_BYTES (64 * 1024)
 #define GUARD_BYTES 4096
 #define KILL_NS 5000000000LL
-#define FORKED_NS 50000000LL
 
 /* Nothing of the sanitizers' runtime may run on the borrowed memory. */
 #define CHILD_CODE __attribute__((no_sanitize("address", "undefined"), noinline))
+
+/*
+ * What a forked child says of its set-up: in memory that both have only until it runs, so that nothing that gets hold
+ * of the child later can write to berthd.
+ */
+struct forked {
+	volatile int step, error;
+	volatile uint32_t done;
+};
 
 struct spawn_job {
 	struct spawn_job *next;		/* in the spawner's list of free jobs */
@@ -49,6 +57,9 @@ struct spawn_job {
 	volatile uint32_t alive;	/* CLONE_CHILD_CLEARTID word: 0 after execve or exit */
 	volatile uint32_t unshared;	/* the child no longer uses berthd's fd table */
 	volatile int step, error;
+	/* or, of a forked child: */
+	struct forked *forked;
+	pid_t forked_pid;
 };
 
 struct spawner {
@@ -288,6 +299,9 @@ void
 spawn_give(struct spawner *sp, struct spawn_job *job)
 {
 	assert(job->alive == 0);
+	if (job->forked != NULL)
+		munmap(job->forked, sizeof(*job->forked));
+	job->forked = NULL;
 	job->next = sp->free;
 	sp->free = job;
 }
@@ -365,15 +379,6 @@ spawn_set_oom(const struct spawn_job *job, pid_t pid)
 
 /* ---- code of our own ---- */
 
-/*
- * What a forked child says of its set-up: in memory that both have only until it runs, so that nothing that gets hold
- * of the child later can write to berthd.
- */
-struct forked {
-	volatile int step, error;
-	volatile uint32_t done;
-};
-
 static void __attribute__((noreturn))
 forked_fail(struct forked *f, int error)
 {
@@ -448,19 +453,42 @@ forked_main(struct forked *f, const struct launch *l, const int fd[3], void (*ru
 	_exit(0);
 }
 
-/* Until it runs or has failed; it does nothing that could be held but change its ids, which is short. */
+/* Until it runs, has failed or is gone; a process of its user can hold it up once it has its ids. */
 static void
-await_forked(const struct forked *f, int pidfd)
+await_forked(const struct forked *f, int pidfd, int64_t wait_ns)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int64_t end = clock_now() + FORKED_NS;
+	int64_t end = clock_now() + wait_ns;
 
 	while (!f->done && clock_now() < end && poll(&p, 1, 0) == 0)
 		sched_yield();
 }
 
+/* Still ours to reap. */
+static bool
+is_gone(pid_t pid)
+{
+	siginfo_t si = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid == pid;
+}
+
+static void
+poll_forked(const struct spawn_job *job, struct spawn_result *out)
+{
+	const struct forked *f = job->forked;
+	bool gone = !f->done && is_gone(job->forked_pid);
+
+	out->step = (enum spawn_step)f->step;
+	out->error = f->error;
+	if (f->done)
+		out->state = f->error == 0 ? SPAWN_STARTED : SPAWN_FAILED;
+	else
+		out->state = gone ? SPAWN_FAILED : SPAWN_PENDING;
+}
+
 void
-spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err,
+spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err, int64_t wait_ns,
     void (*run)(void *arg), void *arg, struct spawn_result *out)
 {
 	int fd[3] = { socket, extra, err >= 0 ? err : sp->null };
@@ -473,8 +501,9 @@ spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int 
 		out->error = ENOMEM;
 		return;
 	}
+	job->forked = f;
 	f->step = SPAWN_STEP_CLONE;
-	out->pid = fork();
+	out->pid = job->forked_pid = fork();
 	if (out->pid == 0)
 		forked_main(f, &job->launch, fd, run, arg);
 	if (out->pid < 0 || (out->pidfd = fd_high((int)syscall(SYS_pidfd_open, out->pid, 0))) < 0) {
@@ -484,24 +513,21 @@ spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int 
 			waitpid(out->pid, NULL, 0);
 		}
 		out->pid = 0;
-		munmap(f, sizeof(*f));
 		return;
 	}
-	await_forked(f, out->pidfd);
-	out->step = (enum spawn_step)f->step;
-	out->error = f->error;
-	if (f->done && f->error == 0)
-		out->state = SPAWN_STARTED;
-	else if (!f->done)
-		syscall(SYS_pidfd_send_signal, out->pidfd, SIGKILL, NULL, 0);
-	munmap(f, sizeof(*f));
-	if (job->launch.set_oom)
+	await_forked(f, out->pidfd, wait_ns);
+	poll_forked(job, out);
+	if (out->state == SPAWN_STARTED)
 		spawn_set_oom(job, out->pid);
 }
 
 void
 spawn_poll(const struct spawn_job *job, struct spawn_result *out)
 {
+	if (job->forked != NULL) {
+		poll_forked(job, out);
+		return;
+	}
 	out->step = (enum spawn_step)job->step;
 	out->error = job->error;
 	if (job->alive != 0)

@@ -68,9 +68,10 @@ void spawn_start(struct spawner *sp, struct spawn_job *job, const int *socket, s
 
 /*
  * The same for code of our own: a forked child, set up as any handler, then calls run(arg) with the socket as fd 0 and 1 and, if it
- * is not -1, `extra` as fd 3; nothing else is open.  run must not return.  A copy of berthd's memory goes with it.
+ * is not -1, `extra` as fd 3; nothing else is open.  run must not return.  A copy of berthd's memory goes with it.  Waits
+ * at most wait_ns.
  */
-void spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err,
+void spawn_run(struct spawner *sp, struct spawn_job *job, int socket, int extra, int err, int64_t wait_ns,
     void (*run)(void *arg), void *arg, struct spawn_result *out);
 
 /*

@@ -129,3 +129,28 @@ time.sleep(60)' "$1" >"$T/hanging"
 	run ask x
 	assert_output tried
 }
+
+@test "built-ins that a process of their user stops half-made hold nobody up, and end in time" {
+	requires root
+	local user=61236 i victim
+	[[ -z $(ps -u $user -o pid=) ]] || cannot_run "uid $user is in use"
+	service victim "{\"listen\": \"tcp:127.0.0.1:0\", \"builtin\": \"daytime\", \"user\": $user, \"limits\": {\"connections\": null}}"
+	echo_service good
+	start_berthd
+	victim=$(at victim)
+	install -m 0755 "$PEERS/stopper" "$T/stopper"
+	background setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=-all "$T/stopper" 20 >"$T/stopper.out"
+	wait_until 5 grep -q stopping "$T/stopper.out"
+	for i in {1..40}; do
+		background "$dial" --no-stdin --timeout 30 "$victim" >/dev/null 2>&1
+	done
+	for i in {1..20}; do
+		run ask good hello
+		assert_output hello
+	done
+	wait_until 10 eval '[[ $(services "[.[].active] | add") == "$(log_live)" ]]'
+	kill "${JOBS[0]}"
+	wait_until 15 eval '[[ $("$dial" --no-stdin --timeout 5 "'"$victim"'" 2>/dev/null) == *:*:* ]]'
+	pkill_user $user
+	wait_until 10 active_is victim 0
+}
