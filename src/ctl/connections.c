@@ -2,28 +2,8 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "../pure/amount.h"
 #include "ctl.h"
-
-/* "532", "1.5K", "12K", "3.0M": rounded down, in powers of 1024. */
-static const char *
-short_bytes(long long bytes, char *buf, size_t size)
-{
-	static const char letters[] = "KMGTPE";
-	double value = (double)bytes / 1024;
-	size_t i = 0;
-
-	if (bytes < 1024) {
-		(void)snprintf(buf, size, "%lld", bytes);
-		return buf;
-	}
-	for (; value >= 1024 && i + 2 < sizeof(letters); i++)
-		value /= 1024;
-	if (value < 10)
-		(void)snprintf(buf, size, "%.1f%c", (double)(int)(value * 10) / 10, letters[i]);
-	else
-		(void)snprintf(buf, size, "%d%c", (int)value, letters[i]);
-	return buf;
-}
 
 /* A count that the kernel does not tell is "-". */
 static const char *
@@ -32,7 +12,7 @@ bytes_text(const json_t *count, bool exact, char *buf, size_t size)
 	if (!json_is_integer(count))
 		return "-";
 	if (!exact)
-		return short_bytes(json_integer_value(count), buf, size);
+		return amount_bytes(json_integer_value(count), buf, size);
 	(void)snprintf(buf, size, "%lld", (long long)json_integer_value(count));
 	return buf;
 }

@@ -128,10 +128,7 @@ long long ctl_number(const json_t *object, const char *key);
 /* For a cell that would be empty: "-". */
 const char *ctl_or_dash(const char *text);
 
-/*
- * How long, in at most eight characters without a space: "0.2ms", "40ms", "4.2s", "42s", "3min20s",
- * "42min", "2h5min", "4d1h".  Below 0 is 0.  Returns buf.
- */
+/* amount_duration() */
 #define CTL_DURATION_MAX 24
 const char *ctl_duration(double seconds, char *buf, size_t size);
 

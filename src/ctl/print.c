@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../pure/amount.h"
 #include "../pure/record.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
@@ -97,40 +98,10 @@ ctl_or_dash(const char *text)
 	return text[0] == '\0' ? "-" : text;
 }
 
-static const char *
-short_duration(double seconds, char *buf, size_t size)
-{
-	if (seconds < 1e-6)
-		(void)snprintf(buf, size, "0ms");
-	else if (seconds < 0.01)
-		(void)snprintf(buf, size, "%.2gms", seconds * 1e3);
-	else if (seconds < 1)
-		(void)snprintf(buf, size, "%dms", (int)(seconds * 1e3));
-	else if (seconds < 10)
-		(void)snprintf(buf, size, "%.1fs", seconds);
-	else
-		(void)snprintf(buf, size, "%ds", (int)seconds);
-	return buf;
-}
-
 const char *
 ctl_duration(double seconds, char *buf, size_t size)
 {
-	static const struct { const char *name, *next; long long length, next_length; } units[] = {
-		{ "d", "h", 86400, 3600 }, { "h", "min", 3600, 60 }, { "min", "s", 60, 1 },
-	};
-	size_t i = seconds >= 86400 ? 0 : seconds >= 3600 ? 1 : 2;
-	long long s = (long long)seconds, whole, rest;
-
-	if (seconds < 60)
-		return short_duration(seconds, buf, size);
-	whole = s / units[i].length;
-	rest = s % units[i].length / units[i].next_length;
-	if (whole < 10 && rest > 0)
-		(void)snprintf(buf, size, "%lld%s%lld%s", whole, units[i].name, rest, units[i].next);
-	else
-		(void)snprintf(buf, size, "%lld%s", whole, units[i].name);
-	return buf;
+	return amount_duration(seconds, buf, size);
 }
 
 /* ---- tables ---- */
