@@ -213,8 +213,8 @@ serve_page(const struct http_page *page, const struct request *r, int timeout_ms
 	(void)alarm(MAKE_SECONDS);
 	status = page->make(page->arg, r, &a);
 	(void)alarm(0);
-	if (status == 0)
-		respond(200, &a, body, timeout_ms);
+	if (a.body != NULL)
+		respond(status == 0 ? 200 : 503, &a, body, timeout_ms);
 	else
 		refuse(503, "berthd cannot be asked; this service's log says why", body, timeout_ms);
 	free(a.body);

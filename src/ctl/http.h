@@ -23,7 +23,7 @@ struct http_page {
 	const char *path;	/* "/metrics" */
 	/*
 	 * Make the answer; HEAD needs it too, for its length.  0; or the exit status of a command that has explained
-	 * itself on stderr: then the client is told 503, and nothing more.
+	 * itself on stderr: then the client is told 503, with a body that was made all the same, or with nothing more.
 	 */
 	int (*make)(void *arg, const struct request *r, struct http_answer *a);
 	void *arg;
