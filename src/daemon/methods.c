@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../sys/log.h"
 #include "admission.h"
 #include "control.h"
+#include "monitor.h"
 #include "snapshot.h"
 
 static struct pool *
@@ -34,11 +33,6 @@ get_description(struct client *c, const struct wire_call *call)
 {
 	const char *name = string_of(call, "interface"), *text = NULL;
 
-	if (name == NULL) {
-		client_fail(c, call, "org.varlink.service.InvalidParameter",
-		    json_pack("{s:s}", "parameter", "interface"));
-		return;
-	}
 	if (strcmp(name, "io.berth.Control") == 0)
 		text = wire_interface_control;
 	else if (strcmp(name, "org.varlink.service") == 0)
@@ -55,14 +49,8 @@ static struct pool_service *
 named_service(struct client *c, const struct wire_call *call)
 {
 	const char *name = string_of(call, "service");
-	struct pool_service *ps;
+	struct pool_service *ps = pool_find(pool_of(c), name);
 
-	if (name == NULL) {
-		client_fail(c, call, "org.varlink.service.InvalidParameter",
-		    json_pack("{s:s}", "parameter", "service"));
-		return NULL;
-	}
-	ps = pool_find(pool_of(c), name);
 	if (ps == NULL)
 		client_fail(c, call, "io.berth.Control.NoSuchService", json_pack("{s:s}", "service", name));
 	return ps;
@@ -161,7 +149,7 @@ explain(struct client *c, const struct wire_call *call)
 
 	if (ps == NULL)
 		return;
-	if (text == NULL || !source_parse_peer(text, &peer, &who.uid, &why)) {
+	if (!source_parse_peer(text, &peer, &who.uid, &why)) {
 		bad_parameter(c, call, "peer");
 		return;
 	}
@@ -190,15 +178,30 @@ forgive(struct client *c, const struct wire_call *call)
 	struct pool_service *ps;
 	struct source within;
 	struct diag why;
-	bool all = text != NULL && strcmp(text, "all") == 0;
+	bool all = strcmp(text, "all") == 0;
 
 	if (!any_service(c, call, &ps))
 		return;
-	if (text == NULL || (!all && !source_parse(text, &within, &why)))
+	if (!all && !source_parse(text, &within, &why))
 		bad_parameter(c, call, "source");
 	else
 		client_reply(c, call, json_pack("{s:I}", "forgiven", (json_int_t)admission_forgive(
 		    pool_of(c), ps, all ? NULL : &within)));
+}
+
+static void
+monitor(struct client *c, const struct wire_call *call)
+{
+	json_int_t past = json_integer_value(json_object_get(call->parameters, "past"));
+	struct pool_service *ps;
+
+	if (!any_service(c, call, &ps))
+		return;
+	if (past < 0)
+		bad_parameter(c, call, "past");
+	else
+		monitor_begin(c, call, pool_of(c)->stats, ps == NULL ? NULL : ps->name,
+		    (uint64_t)past);
 }
 
 static void
@@ -227,63 +230,93 @@ reload(struct client *c, const struct wire_call *call)
 		    "removed", "errors", "berthd is stopping", "notes"));
 }
 
-static const struct method {
-	const char *name;
-	bool changes;			/* needs uid 0 or berthd's own */
-	void (*call)(struct client *c, const struct wire_call *call);
-} methods[] = {
-	{ "org.varlink.service.GetInfo", false, get_info },
-	{ "org.varlink.service.GetInterfaceDescription", false, get_description },
-	{ "io.berth.Control.Status", false, status },
-	{ "io.berth.Control.List", false, list },
-	{ "io.berth.Control.Show", false, show },
-	{ "io.berth.Control.Connections", false, connections },
-	{ "io.berth.Control.Explain", false, explain },
-	{ "io.berth.Control.Penalties", false, penalties },
-	{ "io.berth.Control.Forgive", true, forgive },
-	{ "io.berth.Control.Reload", true, reload },
+/* What a method is, beside what its description says. */
+enum method_kind {
+	METHOD_READS,
+	METHOD_CHANGES,			/* needs uid 0 or berthd's own */
+	METHOD_STREAMS			/* needs `more` */
 };
 
-static bool
-known_interface(const char *method)
+static const struct method {
+	const char *name;
+	enum method_kind kind;
+	/* Every parameter is of the type that is described, and all are there that have to be. */
+	void (*call)(struct client *c, const struct wire_call *call);
+} methods[] = {
+	{ "org.varlink.service.GetInfo", METHOD_READS, get_info },
+	{ "org.varlink.service.GetInterfaceDescription", METHOD_READS, get_description },
+	{ "io.berth.Control.Status", METHOD_READS, status },
+	{ "io.berth.Control.List", METHOD_READS, list },
+	{ "io.berth.Control.Show", METHOD_READS, show },
+	{ "io.berth.Control.Connections", METHOD_READS, connections },
+	{ "io.berth.Control.Explain", METHOD_READS, explain },
+	{ "io.berth.Control.Penalties", METHOD_READS, penalties },
+	{ "io.berth.Control.Forgive", METHOD_CHANGES, forgive },
+	{ "io.berth.Control.Monitor", METHOD_STREAMS, monitor },
+	{ "io.berth.Control.Reload", METHOD_CHANGES, reload },
+};
+
+static void
+no_interface(struct client *c, const struct wire_call *call)
 {
-	return strncmp(method, "org.varlink.service.", 20) == 0 ||
-	    strncmp(method, "io.berth.Control.", 17) == 0;
+	const char *dot = strrchr(call->method, '.');
+
+	client_fail(c, call, "org.varlink.service.InterfaceNotFound", json_pack("{s:s%}", "interface",
+	    call->method, (size_t)(dot - call->method)));
 }
 
 static void
-unknown_method(struct client *c, const struct wire_call *call)
+no_method(struct client *c, const struct wire_call *call, const char *error)
 {
-	char name[256];
-	char *dot;
+	client_fail(c, call, error, json_pack("{s:s}", "method", call->method));
+}
 
-	if (known_interface(call->method)) {
-		client_fail(c, call, "org.varlink.service.MethodNotFound",
-		    json_pack("{s:s}", "method", call->method));
-		return;
+static const struct method *
+find_method(const char *name)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	return NULL;
+}
+
+/* The call is as described: make it, if this client may. */
+static void
+call_method(struct client *c, const struct wire_call *call)
+{
+	const struct method *m = find_method(call->method);
+
+	if (m == NULL) {
+		no_method(c, call, "org.varlink.service.MethodNotImplemented");
+	} else if (m->kind == METHOD_CHANGES && !client_is_administrator(c)) {
+		client_note(c, "may not call %s", m->name);
+		client_fail(c, call, "org.varlink.service.PermissionDenied", json_object());
+	} else if (call->upgrade) {
+		bad_parameter(c, call, "upgrade");
+	} else if (m->kind == METHOD_STREAMS && !call->more) {
+		client_fail(c, call, "org.varlink.service.ExpectedMore", json_object());
+	} else {
+		m->call(c, call);
 	}
-	strlcpy(name, call->method, sizeof(name));
-	if ((dot = strrchr(name, '.')) != NULL)
-		*dot = '\0';
-	client_fail(c, call, "org.varlink.service.InterfaceNotFound", json_pack("{s:s}", "interface", name));
 }
 
 void
 methods_call(struct client *c, const struct wire_call *call)
 {
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		const struct method *m = &methods[i];
+	char *bad;
 
-		if (strcmp(m->name, call->method) != 0)
-			continue;
-		if (m->changes && client_uid(c) != 0 && client_uid(c) != geteuid()) {
-			log_message(RECORD_NOTICE, "note", "control: uid %u may not call %s",
-			    (unsigned)client_uid(c), m->name);
-			client_fail(c, call, "org.varlink.service.PermissionDenied", json_object());
-			return;
-		}
-		m->call(c, call);
-		return;
+	switch (wire_check_call(call, &bad)) {
+	case WIRE_NO_INTERFACE:
+		no_interface(c, call);
+		break;
+	case WIRE_NO_METHOD:
+		no_method(c, call, "org.varlink.service.MethodNotFound");
+		break;
+	case WIRE_BAD_PARAMETER:
+		bad_parameter(c, call, bad);
+		break;
+	case WIRE_NO_FAULT:
+		call_method(c, call);
 	}
-	unknown_method(c, call);
+	free(bad);
 }

@@ -30,6 +30,15 @@ char *wire_format_call(const char *method, json_t *parameters, bool more, size_t
 char *wire_format_reply(json_t *parameters, bool continues, size_t *len);
 char *wire_format_error(const char *error, json_t *parameters, size_t *len);
 
+/*
+ * What the descriptions of our interfaces say against a call.  A parameter is bad when it is not among those of the
+ * method, of another type (an int is a float too), or missing, which null is too, where the type has no "?".
+ */
+enum wire_fault { WIRE_NO_FAULT, WIRE_NO_INTERFACE, WIRE_NO_METHOD, WIRE_BAD_PARAMETER };
+
+/* *bad: the name of a bad parameter, which the caller frees; else NULL. */
+enum wire_fault wire_check_call(const struct wire_call *call, char **bad);
+
 struct wire_reply {
 	char *error;		/* owned; NULL: a good reply */
 	json_t *parameters;	/* owned reference */

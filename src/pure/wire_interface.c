@@ -207,8 +207,10 @@ const char wire_interface_control[] =
 "method Disable(service: string) -> (changed: bool)\n"
 "method Enable(service: string) -> (changed: bool, enabled: bool)\n"
 "\n"
-"# What happens from now on, in parts, until the client goes; past: beginning with so many that were\n"
-"# recorded.  lost: events that were too many for this client to read in time, since the part before\n"
+"# What happens, in parts, until the client goes; it needs `more`.  The first part comes at once: the last of the\n"
+"# 4096 events that are kept, as many as past says, or none.  Each further one when something has happened.  service:\n"
+"# only what happened to it.  lost: events, of any service, that were overwritten before this client had read\n"
+"# what came before them\n"
 "method Monitor(service: ?string, past: ?int) -> (events: []Event, lost: int)\n"
 "\n"
 "# Which records are written: error, warning, notice, info or debug; until a reload that changes it or a\n"
@@ -225,4 +227,9 @@ const char wire_interface_control[] =
 "error NoSuchConnection (connection: int)\n"
 "error Stopping ()\n"
 "error NotKept (path: string, message: string)\n"
-"error NoMemory ()\n";
+"error NoMemory ()\n"
+"\n"
+"# Instead of an answer to the first call, and then the connection is closed: there is no place for this client.\n"
+"# Root and the user that berthd runs as always find one of the last places, and the last descriptor.\n"
+"error TooManyClients (limit: int)\n"
+"error Shortage ()\n";
