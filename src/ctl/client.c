@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,25 +30,26 @@ control_path(const char *given)
 
 /* Why there is no connection, and what to do about it. */
 static int
-connect_failed(const char *path, int error)
+connect_failed(const char *path, int error, struct diag *why)
 {
 	if (error == EACCES || error == EPERM) {
-		ctl_complain("%s: not allowed to connect: only root, the user that runs berthd, and "
+		diag_set(why, "%s: not allowed to connect: only root, the user that runs berthd, and "
 		    "members of its control.group (berth.json) may", path);
 		return EX_NOPERM;
 	}
 	if (error == ENOENT || error == ECONNREFUSED)
-		ctl_complain("%s: no daemon there (%s): start berthd, or name the control socket "
+		diag_set(why, "%s: no daemon there (%s): start berthd, or name the control socket "
 		    "with --control PATH or $BERTH_CONTROL%s", path, strerror(error),
 		    strcmp(path, SYSTEM_CONTROL) == 0 ? "" :
 		    " (the system's is " SYSTEM_CONTROL ")");
 	else
-		ctl_complain("%s: no daemon there: cannot connect: %s", path, strerror(error));
+		diag_set(why, "%s: no daemon there: cannot connect: %s", path, strerror(error));
 	return EX_UNAVAILABLE;
 }
 
-int
-client_open(struct client *c, const char *given)
+/* flags: of socket(2), SOCK_NONBLOCK or 0. */
+static int
+connect_to(struct client *c, const char *given, int flags, struct diag *why)
 {
 	const char *path = control_path(given);
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -55,22 +57,44 @@ client_open(struct client *c, const char *given)
 
 	*c = (struct client){ .fd = -1 };
 	if (path == NULL) {
-		ctl_complain("no daemon there: XDG_RUNTIME_DIR is not set; name the control socket "
+		diag_set(why, "no daemon there: XDG_RUNTIME_DIR is not set; name the control socket "
 		    "with --control PATH (the system's is " SYSTEM_CONTROL ")");
 		return EX_UNAVAILABLE;
 	}
 	if (strlcpy(un.sun_path, path, sizeof(un.sun_path)) >= sizeof(un.sun_path)) {
-		ctl_complain("%s: no daemon there: a socket's path has at most %zu bytes", path,
+		diag_set(why, "%s: no daemon there: a socket's path has at most %zu bytes", path,
 		    sizeof(un.sun_path) - 1);
 		return EX_UNAVAILABLE;
 	}
 	(void)strlcpy(c->path, path, sizeof(c->path));
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (c->fd >= 0 && connect(c->fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
 		return 0;
 	error = errno;
 	client_close(c);
-	return connect_failed(path, error);
+	return connect_failed(path, error, why);
+}
+
+static int
+said(int status, const struct diag *why)
+{
+	if (status != 0)
+		ctl_complain("%s", why->text);
+	return status;
+}
+
+int
+client_open(struct client *c, const char *given)
+{
+	struct diag why;
+
+	return said(connect_to(c, given, 0, &why), &why);
+}
+
+int
+client_start(struct client *c, const char *given, struct diag *why)
+{
+	return connect_to(c, given, SOCK_NONBLOCK, why);
 }
 
 void
@@ -80,121 +104,198 @@ client_close(struct client *c)
 		(void)close(c->fd);
 	c->fd = -1;
 	free(c->buf);
-	c->buf = NULL;
-	c->len = c->room = 0;
+	free(c->out);
+	c->buf = c->out = NULL;
+	c->len = c->room = c->seen = c->out_len = 0;
 }
 
 static int
-lost(const struct client *c, const char *reason)
+lost(const struct client *c, const char *reason, struct diag *why)
 {
-	ctl_complain("%s: the daemon is gone: %s", c->path, reason);
+	diag_set(why, "%s: the daemon is gone: %s", c->path, reason);
 	return EX_UNAVAILABLE;
+}
+
+void
+client_post(struct client *c, const char *method, json_t *parameters)
+{
+	size_t len;
+	char full[128], *text;
+
+	(void)snprintf(full, sizeof(full), "io.berth.Control.%s", method);
+	text = wire_format_call(full, parameters, false, &len);
+	json_decref(parameters);
+	assert(text != NULL);
+	c->out = xreallocarray(c->out, c->out_len + len, 1);
+	memcpy(c->out + c->out_len, text, len);
+	c->out_len += len;
+	free(text);
+}
+
+/* Send what was posted, as much of it as the socket takes. */
+static int
+flush(struct client *c, struct diag *why)
+{
+	ssize_t n;
+
+	while (c->out_len > 0) {
+		n = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : lost(c, strerror(errno), why);
+		c->out_len -= (size_t)n;
+		memmove(c->out, c->out + n, c->out_len);
+	}
+	return 0;
 }
 
 int
 client_send(struct client *c, const char *method, json_t *parameters, bool more)
 {
-	size_t len, done = 0;
+	struct diag why;
+	size_t len;
 	char *text = wire_format_call(method, parameters, more, &len);
-	ssize_t n = 0;
 
 	assert(text != NULL);
-	while (done < len && n >= 0) {
-		n = send(c->fd, text + done, len - done, MSG_NOSIGNAL);
-		if (n > 0)
-			done += (size_t)n;
-		else if (errno == EINTR)
-			n = 0;
-	}
-	free(text);
-	return n < 0 ? lost(c, strerror(errno)) : 0;
+	free(c->out);
+	c->out = text;
+	c->out_len = len;
+	return said(flush(c, &why), &why);
 }
 
-/* Read some more; 0 or the exit status. */
+/* Read some more; 0 or the exit status.  Of a socket that does not wait there may be nothing: *none. */
 static int
-fill(struct client *c)
+fill(struct client *c, bool *none, struct diag *why)
 {
 	ssize_t n;
 
+	*none = false;
 	if (c->room - c->len < READ_BYTES) {
 		c->room = c->room * 2 + READ_BYTES;
 		if (c->room > REPLY_MAX)
-			return lost(c, "its answer has no end");
+			return lost(c, "its answer has no end", why);
 		c->buf = xreallocarray(c->buf, c->room, 1);
 	}
 	do
 		n = recv(c->fd, c->buf + c->len, c->room - c->len, 0);
 	while (n < 0 && errno == EINTR);
+	*none = n < 0 && errno == EAGAIN;
 	if (n < 0)
-		return lost(c, strerror(errno));
+		return *none ? 0 : lost(c, strerror(errno), why);
 	if (n == 0)
-		return lost(c, "it closed the connection");
+		return lost(c, "it closed the connection", why);
 	c->len += (size_t)n;
 	return 0;
+}
+
+/* Where the first message ends, of what has been read; NULL: it is not there as a whole. */
+static char *
+message_end(struct client *c)
+{
+	char *end = NULL;
+
+	if (c->len > c->seen)
+		end = memchr(c->buf + c->seen, '\0', c->len - c->seen);
+	c->seen = end == NULL ? c->len : 0;
+	return end;
+}
+
+static int
+take_message(struct client *c, char *end, struct wire_reply *r, struct diag *why)
+{
+	struct diag wrong;
+	size_t len = (size_t)(end - c->buf);
+	bool good = wire_parse_reply(c->buf, len, r, &wrong);
+
+	c->len -= len + 1;
+	memmove(c->buf, end + 1, c->len);
+	if (good)
+		return 0;
+	diag_set(why, "%s: the answer is none of berthd's: %s", c->path, wrong.text);
+	return EX_UNAVAILABLE;
 }
 
 int
 client_receive(struct client *c, struct wire_reply *r)
 {
 	struct diag why;
-	size_t len, seen = 0;
-	char *end = NULL;
-	int status;
-	bool good;
+	char *end;
+	int status = 0;
+	bool none;
 
-	while (c->len == seen || (end = memchr(c->buf + seen, '\0', c->len - seen)) == NULL) {
-		seen = c->len;
-		if ((status = fill(c)) != 0)
-			return status;
-	}
-	len = (size_t)(end - c->buf);
-	good = wire_parse_reply(c->buf, len, r, &why);
-	c->len -= len + 1;
-	memmove(c->buf, end + 1, c->len);
-	if (good)
-		return 0;
-	ctl_complain("%s: the answer is none of berthd's: %s", c->path, why.text);
-	return EX_UNAVAILABLE;
+	while ((end = message_end(c)) == NULL && status == 0)
+		status = fill(c, &none, &why);
+	if (status == 0)
+		status = take_message(c, end, r, &why);
+	return said(status, &why);
+}
+
+short
+client_events(const struct client *c)
+{
+	return c->out_len > 0 ? POLLIN | POLLOUT : POLLIN;
+}
+
+int
+client_take(struct client *c, struct wire_reply *r, bool *taken, struct diag *why)
+{
+	char *end;
+	int status = flush(c, why);
+	bool none = false;
+
+	*taken = false;
+	while ((end = message_end(c)) == NULL && status == 0 && !none)
+		status = fill(c, &none, why);
+	if (end == NULL || status != 0)
+		return status;
+	status = take_message(c, end, r, why);
+	*taken = status == 0;
+	return status;
 }
 
 /* Say which parameter the daemon does not take; the exit status. */
 static int
-explain_parameter(const struct wire_reply *r, const json_t *parameters)
+explain_parameter(const struct wire_reply *r, const json_t *parameters, struct diag *why)
 {
 	const char *key = ctl_string(r->parameters, "parameter");
 	const char *value = ctl_string(parameters, key);
 
 	if (value[0] == '\0')
-		ctl_complain("%s: refused by the daemon", key);
+		diag_set(why, "%s: refused by the daemon", key);
 	else
-		ctl_complain("%s: no %s that the daemon takes", value, key);
+		diag_set(why, "%s: no %s that the daemon takes", value, key);
 	return EX_USAGE;
 }
 
-/* Say what an error reply to a call with these parameters means; the exit status. */
-static int
-explain(const struct client *c, const struct wire_reply *r, const json_t *parameters)
+int
+client_explain(const struct client *c, const struct wire_reply *r, const json_t *parameters,
+    struct diag *why)
 {
 	const char *name = strrchr(r->error, '.');
 
 	name = name == NULL ? r->error : name + 1;
 	if (strcmp(name, "NoSuchService") == 0) {
-		ctl_complain("%s: no such service", ctl_string(r->parameters, "service"));
+		diag_set(why, "%s: no such service", ctl_string(r->parameters, "service"));
+		return CTL_NO;
+	}
+	if (strcmp(name, "NoSuchConnection") == 0) {
+		diag_set(why, "%lld: no such connection", ctl_number(r->parameters, "connection"));
 		return CTL_NO;
 	}
 	if (strcmp(name, "PermissionDenied") == 0) {
-		ctl_complain("%s: not allowed: only root and the user that runs berthd may", c->path);
+		diag_set(why, "%s: not allowed: only root and the user that runs berthd may", c->path);
 		return EX_NOPERM;
 	}
 	if (strcmp(name, "MethodNotFound") == 0 || strcmp(name, "InterfaceNotFound") == 0 ||
 	    strcmp(name, "MethodNotImplemented") == 0) {
-		ctl_complain("%s: the daemon there does not know this command: is it another "
+		diag_set(why, "%s: the daemon there does not know this command: is it another "
 		    "version than berthctl?", c->path);
 		return EX_UNAVAILABLE;
 	}
 	if (strcmp(name, "InvalidParameter") == 0)
-		return explain_parameter(r, parameters);
-	ctl_complain("%s: the daemon answers: %s", c->path, r->error);
+		return explain_parameter(r, parameters, why);
+	diag_set(why, "%s: the daemon answers: %s", c->path, r->error);
 	return CTL_NO;
 }
 
@@ -203,6 +304,7 @@ client_call(const char *path, const char *method, json_t *parameters, json_t **a
 {
 	struct wire_reply r = { 0 };
 	struct client c;
+	struct diag why;
 	char full[128];
 	int status;
 
@@ -214,7 +316,7 @@ client_call(const char *path, const char *method, json_t *parameters, json_t **a
 	if (status == 0)
 		status = client_receive(&c, &r);
 	if (status == 0 && r.error != NULL)
-		status = explain(&c, &r, parameters);
+		status = said(client_explain(&c, &r, parameters, &why), &why);
 	else if (status == 0)
 		*answer = json_incref(r.parameters);
 	wire_reply_fini(&r);

@@ -10,13 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../pure/diag.h"
 #include "../pure/wire.h"
 
 struct client {
 	int fd;
 	char path[108];		/* for messages */
 	char *buf;		/* owned: bytes read and not yet taken */
-	size_t len, room;
+	size_t len, room, seen;	/* seen: up to there is no end of a message */
+	char *out;		/* owned: what was not sent yet */
+	size_t out_len;
 };
 
 /*
@@ -39,5 +42,29 @@ int client_receive(struct client *c, struct wire_reply *r);
  * EX_UNAVAILABLE for what this daemon does not know.
  */
 int client_call(const char *path, const char *method, json_t *parameters, json_t **answer);
+
+/*
+ * For those that have more to do than to wait.  These print nothing: why says what is wrong, and the
+ * exit status is returned as above.  What was posted is answered in order.
+ */
+
+/* As client_open(); the socket does not block from then on. */
+int client_start(struct client *c, const char *path, struct diag *why);
+
+/* A call to io.berth.Control that is sent as soon as the socket takes it.  parameters: taken over, or NULL. */
+void client_post(struct client *c, const char *method, json_t *parameters);
+
+/* What to poll(2) its fd for. */
+short client_events(const struct client *c);
+
+/*
+ * Send and read as much as goes at once.  *taken: there was a reply, and r is the caller's to release;
+ * there may be another.  Not 0: the connection is of no more use.
+ */
+int client_take(struct client *c, struct wire_reply *r, bool *taken, struct diag *why);
+
+/* What an error reply to a call with these parameters (borrowed, or NULL) means, and the exit status for it. */
+int client_explain(const struct client *c, const struct wire_reply *r, const json_t *parameters,
+    struct diag *why);
 
 #endif
