@@ -145,7 +145,7 @@ admission_penalise(struct pool_service *ps, struct peer *entry,
 	peers_penalise(entry, add_ns, s->penalties.max_ns, now);
 	after = peers_balance_ns(entry, now);
 	if (before < s->penalties.threshold_ns && after >= s->penalties.threshold_ns &&
-	    pool_may_log(ps, &ps->penalty_rate, "penalty"))
+	    pool_may_log(ps, POOL_PENALTY))
 		log_penalty(ps, entry, after);
 }
 

@@ -423,6 +423,8 @@ close_rest(struct apply *a)
 			else
 				l->fresh = l->newborn = false;
 		}
+		if (ps->removed)
+			pool_log_held(ps);
 		post_fill(ps);
 	}
 }

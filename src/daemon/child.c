@@ -190,7 +190,7 @@ log_failure(const struct child *c, enum spawn_step step, const char *error)
 	char peer[ADDR_TEXT_MAX];
 	struct record r;
 
-	if (!pool_may_log(ps, &ps->fail_rate, "fail"))
+	if (!pool_may_log(ps, POOL_FAIL))
 		return;
 	record_child(&r, c, RECORD_ERROR, "fail");
 	record_text(&r, "peer",

@@ -30,6 +30,13 @@ is_tcp(const struct listener *l)
 	return l->key.kind == ENDPOINT_TCP;
 }
 
+/* Who has gone by itself was not refused: a health check that connects and resets, for one. */
+static bool
+is_quiet(const struct pool_service *ps, enum admit_verdict reason)
+{
+	return reason == ADMIT_GONE && ps->service != NULL && !ps->service->log.connections;
+}
+
 void
 dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum admit_verdict reason,
     const char *rule)
@@ -38,7 +45,7 @@ dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum adm
 	struct record r;
 
 	account_refusal(ps, a, reason);
-	if (!pool_may_log(ps, &ps->refuse_rate, "refuse"))
+	if (is_quiet(ps, reason) || !pool_may_log_refusal(ps, reason))
 		return;
 	record_init(&r, RECORD_NOTICE, "refuse");
 	record_text(&r, "service", ps->name);

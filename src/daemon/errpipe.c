@@ -43,7 +43,7 @@ emit(void *arg, const char *line, size_t len, bool cut)
 	struct pool_service *ps = e->service;
 	struct record r;
 
-	if (!pool_may_log(ps, &ps->stderr_rate, "stderr"))
+	if (!pool_may_log(ps, POOL_STDERR))
 		return;
 	record_init(&r, RECORD_NOTICE, "stderr");
 	record_text(&r, "service", ps->name);
@@ -134,7 +134,7 @@ go_on(void *arg)
 	bool floods;
 
 	if (read_some(e, READS_A_TURN)) {
-		floods = e->service->stderr_rate.held > 0;
+		floods = e->service->line[POOL_STDERR].held > 0;
 		loop_arm(loop, &e->again, loop_now(loop) + (floods ? FLOOD_PAUSE_NS : 0), go_on, e);
 	} else if (e->ended && e->orphan) {
 		retire(e);

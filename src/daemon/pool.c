@@ -23,9 +23,8 @@
 
 #define SOURCES 32768		/* entries in the table: 2 MiB when all were used */
 #define LOAD_NS 1000000000LL	/* how long a sample of the load average is good */
-#define RATE_WINDOW_NS 1000000000LL
-#define RATE_BURST_STDERR 200
-#define RATE_BURST 10
+#define LINE_WINDOW_NS 1000000000LL
+#define REFUSAL_WINDOW_NS 5000000000LL
 
 static void read_machine(struct pool *p);
 
@@ -260,6 +259,7 @@ pool_reap_service(struct pool_service *ps)
 		return;
 	/* closing a pipe touches the service: only then is it off the lists */
 	errpipe_close_idle(ps);
+	pool_log_held(ps);
 	move(ps, POOL_OUT, false);
 	if (ps->touched)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
@@ -267,7 +267,7 @@ pool_reap_service(struct pool_service *ps)
 	p->unused -= ps->unused;
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
-	loop_disarm(&ps->rate_timer);
+	loop_disarm(&ps->held_timer);
 	carry_free_targets(ps->targets);
 	spec_release(ps->service);
 	diag_list_free(&ps->errors);
@@ -722,40 +722,130 @@ pool_reset_throttle(struct pool_service *ps)
 
 /* ---- lines that may flood ---- */
 
+static const struct {
+	const char *word;
+	enum record_level level;
+	uint32_t burst;			/* lines in a window */
+} lines[POOL_LINES] = {
+	[POOL_STDERR] = { "stderr", RECORD_NOTICE, 200 },
+	[POOL_FAIL] = { "fail", RECORD_ERROR, 10 },
+	[POOL_PENALTY] = { "penalty", RECORD_NOTICE, 10 },
+};
+
+/* Of the level of the lines that it stands for, so that a level has all of them or none. */
 static void
-summarise(struct pool_service *ps, const char *word, uint64_t held)
+log_held(struct pool_service *ps, enum record_level level, const char *word, const char *reason, uint64_t count,
+    int64_t since_ns)
 {
 	struct record r;
 
-	if (held == 0)
+	if (count == 0)
 		return;
-	record_init(&r, RECORD_WARNING, word);
+	record_init(&r, level, word);
 	record_text(&r, "service", ps->name);
-	record_number(&r, "suppressed", (int64_t)held);
+	record_text(&r, "reason", reason);
+	record_number(&r, "count", (int64_t)count);
+	record_seconds(&r, "duration", loop_now(ps->pool->loop) - since_ns);
 	log_record(&r);
 }
 
 static void
-rate_due(void *arg)
+log_held_line(struct pool_service *ps, enum pool_line what)
+{
+	struct ratelog *r = &ps->line[what];
+	int64_t since = r->window_start_ns;
+
+	log_held(ps, lines[what].level, lines[what].word, NULL, ratelog_take(r), since);
+}
+
+/* ends: the next refusal begins a burst. */
+static void
+log_held_refusal(struct pool_service *ps, enum admit_verdict reason, bool ends)
+{
+	struct ratelog *r = &ps->refusal[reason];
+	int64_t since = r->window_start_ns;
+	uint64_t held = ends ? ratelog_take(r) : ratelog_roll(r, loop_now(ps->pool->loop));
+
+	log_held(ps, RECORD_NOTICE, "refuse", admit_word(reason), held, since);
+}
+
+static void
+held_due(void *arg)
 {
 	struct pool_service *ps = arg;
+	int64_t now = loop_now(ps->pool->loop), next = INT64_MAX, due;
 
-	summarise(ps, "stderr", ratelog_take(&ps->stderr_rate));
-	summarise(ps, "refuse", ratelog_take(&ps->refuse_rate));
-	summarise(ps, "fail", ratelog_take(&ps->fail_rate));
-	summarise(ps, "penalty", ratelog_take(&ps->penalty_rate));
+	for (int i = 0; i < POOL_LINES; i++) {
+		due = ratelog_due_ns(&ps->line[i], LINE_WINDOW_NS);
+		if (due != 0 && due <= now)
+			log_held_line(ps, (enum pool_line)i);
+		else if (due != 0 && due < next)
+			next = due;
+	}
+	for (int v = 0; v < ADMIT_VERDICTS; v++) {
+		due = ratelog_due_ns(&ps->refusal[v], REFUSAL_WINDOW_NS);
+		if (due != 0 && due <= now)
+			log_held_refusal(ps, (enum admit_verdict)v, false);
+		else if (due != 0 && due < next)
+			next = due;
+	}
+	if (next != INT64_MAX)
+		loop_arm(ps->pool->loop, &ps->held_timer, next, held_due, ps);
+}
+
+/* One was counted: it is told at the end of its window. */
+static void
+hold(struct pool_service *ps, int64_t due_ns)
+{
+	if (!loop_armed(&ps->held_timer) || ps->held_timer.due_ns > due_ns)
+		loop_arm(ps->pool->loop, &ps->held_timer, due_ns, held_due, ps);
 }
 
 bool
-pool_may_log(struct pool_service *ps, struct ratelog *r, const char *word)
+pool_may_log(struct pool_service *ps, enum pool_line what)
 {
-	uint32_t burst = r == &ps->stderr_rate ? RATE_BURST_STDERR : RATE_BURST;
-	int64_t now = loop_now(ps->pool->loop);
-	uint64_t summary;
-	bool allowed = ratelog_allow(r, burst, RATE_WINDOW_NS, now, &summary);
+	struct ratelog *r = &ps->line[what];
+	int64_t since = r->window_start_ns;
+	uint64_t before;
+	bool allowed;
 
-	summarise(ps, word, summary);
-	if (!allowed && !loop_armed(&ps->rate_timer))
-		loop_arm(ps->pool->loop, &ps->rate_timer, now + RATE_WINDOW_NS, rate_due, ps);
+	if (!log_wants(lines[what].level))
+		return false;
+	allowed = ratelog_allow(r, lines[what].burst, LINE_WINDOW_NS, loop_now(ps->pool->loop), &before);
+	log_held(ps, lines[what].level, lines[what].word, NULL, before, since);
+	if (!allowed)
+		hold(ps, ratelog_due_ns(r, LINE_WINDOW_NS));
 	return allowed;
+}
+
+bool
+pool_may_log_refusal(struct pool_service *ps, enum admit_verdict reason)
+{
+	struct ratelog *r = &ps->refusal[reason];
+
+	if (!log_wants(RECORD_NOTICE))
+		return false;
+	if (ratelog_begins(r, REFUSAL_WINDOW_NS, loop_now(ps->pool->loop)))
+		return true;
+	hold(ps, ratelog_due_ns(r, REFUSAL_WINDOW_NS));
+	return false;
+}
+
+void
+pool_log_held(struct pool_service *ps)
+{
+	for (int i = 0; i < POOL_LINES; i++)
+		log_held_line(ps, (enum pool_line)i);
+	for (int v = 0; v < ADMIT_VERDICTS; v++)
+		log_held_refusal(ps, (enum admit_verdict)v, true);
+	loop_disarm(&ps->held_timer);
+}
+
+void
+pool_log_all_held(struct pool *p)
+{
+	struct pool_service *ps;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		pool_log_held(ps);
 }

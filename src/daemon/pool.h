@@ -101,6 +101,9 @@ TAILQ_HEAD(listener_list, listener);
 
 TAILQ_HEAD(child_list, child);
 
+/* Lines of a service that may flood, beside `refuse`. */
+enum pool_line { POOL_STDERR, POOL_FAIL, POOL_PENALTY, POOL_LINES };
+
 struct pool_service {
 	TAILQ_ENTRY(pool_service) next;		/* pool->services, by name */
 	TAILQ_ENTRY(pool_service) next_ready, next_touched;
@@ -134,8 +137,8 @@ struct pool_service {
 	struct loop_timer throttle_timer;
 	struct bucket bucket;			/* limits.rate */
 	struct loop_timer gate_timer;		/* a rate or the load may let in again */
-	struct ratelog stderr_rate, refuse_rate, fail_rate, penalty_rate;
-	struct loop_timer rate_timer;
+	struct ratelog line[POOL_LINES], refusal[ADMIT_VERDICTS]; /* what the log is not told one by one */
+	struct loop_timer held_timer;
 	LIST_HEAD(, errpipe) pipes;		/* stderr pipes that are still read */
 	LIST_HEAD(, errpipe) idle_pipes;	/* ... and those kept for the next handler */
 	struct stats_slot *slot;		/* in the statistics file */
@@ -279,7 +282,16 @@ void pool_note_end(struct pool_service *ps, enum throttle_end end, int status, i
 void pool_note_lived(struct pool_service *ps);
 void pool_reset_throttle(struct pool_service *ps);
 
-/* A log line that may flood: false when it was only counted.  word: of the summary. */
-bool pool_may_log(struct pool_service *ps, struct ratelog *r, const char *word);
+/*
+ * Is this line to be written?  false: it was counted, and a summary will stand for it; or its level is not logged at
+ * all.  Lines and the counts of summaries together are always exact.  Of refusals for one reason the first is written,
+ * until five seconds have passed without one.
+ */
+bool pool_may_log(struct pool_service *ps, enum pool_line what);
+bool pool_may_log_refusal(struct pool_service *ps, enum admit_verdict reason);
+
+/* Write what was counted, now, and count anew: the last moment at which somebody may, or the rules are others. */
+void pool_log_held(struct pool_service *ps);
+void pool_log_all_held(struct pool *p);
 
 #endif

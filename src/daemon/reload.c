@@ -111,6 +111,7 @@ same_ident(const struct spec_ident *a, const struct spec_ident *b)
 static void
 apply_log(const struct reload *r, const struct settings *s)
 {
+	pool_log_all_held(r->pool);
 	log_open(r->pool->loop, s->log_target,
 	    r->opt.log_format >= 0 ? (enum spec_log_format)r->opt.log_format : s->log_format,
 	    r->opt.log_level >= 0 ? r->opt.log_level : s->log_level);

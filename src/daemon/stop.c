@@ -107,6 +107,7 @@ stop_fini(struct pool *p)
 		TAILQ_FOREACH_SAFE(c, &ps->children, next, next_child)
 			child_forget(c);
 		errpipe_close_all(ps);
+		pool_log_held(ps);
 		ps->removed = true;
 		pool_reap_service(ps);
 	}

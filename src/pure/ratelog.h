@@ -2,7 +2,12 @@
  * ratelog - say it a few times, then only count
  *
  * A window of log lines: the first `burst` lines of a window of `window_ns` are written, the rest
- * is counted, and the count is handed out when the window is over.
+ * is counted, and the count is handed out when the window is over.  So with ratelog_allow().
+ *
+ * With ratelog_begins() only the first line of all is written, until a window has passed without any: however long they
+ * keep coming, there is one line a window at most, and from the second window on that is the count.
+ *
+ * Nothing that was counted is lost but by the caller's forgetting to take it.
  */
 #ifndef BERTH_RATELOG_H
 #define BERTH_RATELOG_H
@@ -22,6 +27,15 @@ struct ratelog {
  */
 bool ratelog_allow(struct ratelog *r, uint32_t burst, int64_t window_ns, int64_t now_ns,
     uint64_t *summary);
+
+/*
+ * May this line be written, as the first after a window without any?  false: it was counted.  The count is handed out by
+ * ratelog_roll() at ratelog_due_ns(); as long as nobody asks for it the window goes on.
+ */
+bool ratelog_begins(struct ratelog *r, int64_t window_ns, int64_t now_ns);
+
+/* Take the number of lines held since window_start_ns; the next window begins now. */
+uint64_t ratelog_roll(struct ratelog *r, int64_t now_ns);
 
 /* When a summary is due although nothing more comes: the end of the window, or 0 for never. */
 int64_t ratelog_due_ns(const struct ratelog *r, int64_t window_ns);

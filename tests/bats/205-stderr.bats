@@ -76,7 +76,7 @@ load ../lib/berth
 		assert_output hello
 		(($(now_ms) - began < 1000))
 	done
-	wait_log 'stderr service=flood suppressed=[0-9]+' 5
+	wait_log 'stderr service=flood count=[0-9]+ duration=[0-9.]+$' 5
 	session_ended s 6
 	wait_log 'exit service=flood .*cause=lifetime' 6
 	(($(log_count 'stderr service=flood .*line=') < 1500))

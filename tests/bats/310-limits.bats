@@ -280,7 +280,7 @@ handlers_of() { connections length "$1"; }
 		heard "c$i" hello
 	done
 	for i in 3 4 ffff; do is_reset "$there" --source "2001:db8:1:7:$i::$i"; done
-	wait_log '^refuse service=x peer=\[2001:db8:1:7:ffff::ffff\]:[0-9]+ reason=source-full'
+	wait_log '^refuse service=x peer=\[2001:db8:1:7:3::3\]:[0-9]+ reason=source-full'
 	assert_equal "$("$dial" --source 2001:db8:1:8::1 "$there" <<<hello)" hello
 	assert_equal "$(of x '"\(.active) \(.refused["source-full"])"')" '2 3'
 	for i in 1 2; do close_session "c$i"; done

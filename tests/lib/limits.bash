@@ -14,6 +14,9 @@ all_refused() { of "$1" '[.refused[]] | add'; }
 refused_is() { [[ $(refused "$1" "$2") == "$3" ]]; }
 wait_refused() { wait_until 5 refused_is "$@"; }
 
+# The next refusal is said in a line of its own again.
+new_burst() { ctl reload >/dev/null 2>&1 || :; }
+
 # Every connection that was accepted is somewhere, and only once.
 adds_up() {
 	local all
