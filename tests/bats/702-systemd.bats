@@ -179,6 +179,21 @@ put_service() {
 	assert_output "exit 0 true true"
 }
 
+@test "journalctl BERTH_SERVICE=closed BERTH_EVENT=refuse: one line of a burst, and the others in a count" {
+	put_service closed '{ "listen": "tcp:127.0.0.1:7103", "exec": ["/bin/cat"], "access": { "deny": ["local"] } }'
+	wait_until 5 is_open closed
+	mark_journal
+	for _ in 1 2 3 4 5; do ask_port 7103 || :; done
+	inside systemctl reload berth
+	wait_until 5 journal_has '.BERTH_COUNT == "4"' BERTH_SERVICE=closed BERTH_EVENT=refuse
+	run journal BERTH_SERVICE=closed
+	run jq -r '[.BERTH_EVENT, .BERTH_REASON, .BERTH_RULE, .BERTH_COUNT, .PRIORITY] | map(. // "-") | join(",")' <<<"$output"
+	assert_output 'refuse,denied,access: deny local,-,5
+refuse,denied,-,4,5'
+	inside rm /etc/berth/services.d/closed.json
+	inside systemctl reload berth
+}
+
 @test "the watchdog is fed for longer than its time" {
 	local first restarts now=0
 	restarts=$(state NRestarts)
