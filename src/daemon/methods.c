@@ -89,14 +89,53 @@ status(struct client *c, const struct wire_call *call)
 	client_reply(c, call, snapshot_status(pool_of(c), control_reload(client_control(c))));
 }
 
+struct listing {
+	json_t *services;
+	bool buckets;
+};
+
+static bool
+list_more(struct client *c, void *arg)
+{
+	struct listing *l = arg;
+
+	if (!snapshot_more_services(pool_of(c), l->buckets, &l->services))
+		return true;
+	client_finish(c, json_pack("{s:O}", "services", l->services));
+	return false;
+}
+
+static void
+list_end(struct client *c, void *arg)
+{
+	struct listing *l = arg;
+
+	(void)c;
+	json_decref(l->services);
+	free(l);
+}
+
+static const struct client_work listing = { list_more, list_end };
+
 static void
 list(struct client *c, const struct wire_call *call)
 {
+	bool buckets = json_is_true(json_object_get(call->parameters, "buckets"));
 	struct pool_service *ps;
+	struct listing *l;
 
-	if (any_service(c, call, &ps))
-		client_reply(c, call, snapshot_list(pool_of(c), ps,
-		    json_is_true(json_object_get(call->parameters, "buckets"))));
+	if (!any_service(c, call, &ps))
+		return;
+	if (ps != NULL) {
+		client_reply(c, call, json_pack("{s:[o]}", "services", snapshot_service(ps, buckets)));
+		return;
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		client_fail(c, call, "io.berth.Control.NoMemory", json_object());
+		return;
+	}
+	l->buckets = buckets;
+	client_begin(c, call, &listing, l);
 }
 
 static bool

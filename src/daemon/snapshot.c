@@ -12,6 +12,8 @@
 #define BERTH_VERSION "unknown"
 #endif
 
+#define SERVICES_AT_ONCE 16
+
 /* A path or description may hold bytes that are not UTF-8; a JSON string cannot. */
 static json_t *
 text(const char *s)
@@ -138,16 +140,31 @@ snapshot_service(const struct pool_service *ps, bool buckets)
 	return all;
 }
 
-json_t *
-snapshot_list(struct pool *p, const struct pool_service *only, bool buckets)
+/* The first one after the last that is in the list; NULL: there is none. */
+static const struct pool_service *
+next_service(struct pool *p, const json_t *list)
 {
-	json_t *a = json_array();
+	const json_t *last = json_array_get(list, json_array_size(list) - 1);
+	const char *name = json_string_value(json_object_get(last, "name"));
 	const struct pool_service *ps;
 
 	TAILQ_FOREACH(ps, &p->services, next)
-		if (only == NULL || ps == only)
-			json_array_append_new(a, snapshot_service(ps, buckets));
-	return json_pack("{s:o}", "services", a);
+		if (name == NULL || strcmp(ps->name, name) > 0)
+			return ps;
+	return NULL;
+}
+
+bool
+snapshot_more_services(struct pool *p, bool buckets, json_t **list)
+{
+	const struct pool_service *ps;
+	size_t n = 0;
+
+	if (*list == NULL)
+		*list = json_array();
+	for (ps = next_service(p, *list); ps != NULL && n < SERVICES_AT_ONCE; ps = TAILQ_NEXT(ps, next), n++)
+		json_array_append_new(*list, snapshot_service(ps, buckets));
+	return ps == NULL;
 }
 
 /* NULL: it runs, and what was seen says more. */

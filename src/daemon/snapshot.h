@@ -18,7 +18,12 @@ json_t *snapshot_status(const struct pool *p, const struct reload *r);
 
 /* buckets: with those of the histograms.  only: one service; NULL for all. */
 json_t *snapshot_service(const struct pool_service *ps, bool buckets);
-json_t *snapshot_list(struct pool *p, const struct pool_service *only, bool buckets);
+
+/*
+ * All services, some at each call: into a list that is begun as NULL and is the caller's.  True when it is complete.
+ * Each service is as of one moment; those that come or go meanwhile may be in it or not.
+ */
+bool snapshot_more_services(struct pool *p, bool buckets, json_t **list);
 
 /* Of a complete survey (SURVEY_ALL): the connections that still live. */
 json_t *snapshot_connections(const struct survey *s);
