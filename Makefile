@@ -41,6 +41,8 @@ ifneq ($(findstring -fsanitize,$(CFLAGS)),)
 else
 	$(STATIC_CC) $(CPPFLAGS_ALL) $(STATIC_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
 endif
+# what berthctl top works out
+$(B)/unit/topmodel $(B)/unit/toplayout: $(call obj,src/ctl/topmodel.c src/ctl/toplayout.c)
 $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,$(PURE))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
