@@ -13,6 +13,7 @@ CPPFLAGS_ALL = -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu17 $(WARN) $(HARDEN) $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PKGS))
+CTL_LIBS = $(shell pkg-config --libs ncursesw)
 
 PURE = $(wildcard src/pure/*.c)
 SYS = $(wildcard src/sys/*.c)
@@ -29,7 +30,7 @@ all: needs-build $(B)/berthd $(B)/berthctl $(B)/libexec/berth-relay
 $(B)/berthd: $(call obj,$(DAEMON) $(BUILTIN) $(SYS) $(PURE))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/berthctl: $(call obj,$(CTL) $(SYS) $(PURE))
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(CTL_LIBS)
 # One process a connection: its start is what it costs, with musl a fifth of what it is with glibc.  Sanitizers want
 # the compiler's own libc, shared.
 STATIC_CC = $(firstword $(shell command -v musl-gcc) $(CC))
@@ -68,7 +69,7 @@ $(B)/%.o: %.c
 
 # ---- what Debian must have; as root it is installed, otherwise the command is said ----
 
-DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev musl-tools
+DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev libncurses-dev musl-tools
 DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash tests/bats/*.bats)
 # heavy ones: without them the tests that need them are skipped, with the reason
 DEPS_FULL = $(shell sed -n 's/^\# packages-full: //p' tests/bats/*.bats)

@@ -62,6 +62,14 @@ const struct ctl_command ctl_commands[] = {
 	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
 	    ctl_schema, "service settings", .offline = true,
 	    .examples = "berthctl schema >service.schema.json\nberthctl schema settings\n" },
+	{ "top", "[-d DURATION] [--once] [SERVICE]", "a screen that shows what happens now; ? there tells its keys",
+	    ctl_top, CTL_SERVICE,
+	    .options = (const struct ctl_option[]){
+		{ 'd', "interval", "DURATION", "500ms 1s 2s 5s", "how often to look, instead of 2s" },
+		{ CTL_OPTION_ONCE, "once", NULL, NULL, "print once, with the rates of one interval" }, { 0 } },
+	    .no = "--once: there is no such service",
+	    .examples = "berthctl top\nberthctl top -d 500ms finger\nberthctl top --once --json | "
+		"jq '.services[] | {name, rates}'\n" },
 	{ "completion", "bash|zsh", "a script that completes berthctl's command line", ctl_completion,
 	    "bash zsh", .offline = true,
 	    .examples = ". <(berthctl completion bash)\n" },
