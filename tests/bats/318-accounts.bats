@@ -71,7 +71,7 @@ logged_as_counted() {
 all_kinds() {
 	conf '{"limits": {"connections": 40}}'
 	sh_service cap "$bad" '{"limits": {"connections": 4}}'
-	sh_service source "$bad" '{"limits": {"connections_per_source": 2}}'
+	sh_service source "$bad" '{"limits": {"connections_per_source": 2, "source_prefix": {"ipv4": 24}}}'
 	sh_service rate "$bad" '{"limits": {"rate": "40/s", "burst": 5, "overflow": ["refuse"]}}'
 	sh_service rates "$bad" '{"limits": {"rate_per_source": "5/s"}}'
 	sh_service refuse "$bad" '{"limits": {"connections": 3, "overflow": [{"wait": "30ms"}, "refuse"]}}'
