@@ -29,8 +29,19 @@ all: needs-build $(B)/berthd $(B)/berthctl $(B)/libexec/berth-relay
 
 $(B)/berthd: $(call obj,$(DAEMON) $(BUILTIN) $(SYS) $(PURE))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-$(B)/berthctl: $(call obj,$(CTL) $(SYS) $(PURE))
+$(B)/berthctl: $(call obj,$(CTL) $(SYS) $(PURE)) $(B)/src/ctl/page_assets.o
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(CTL_LIBS)
+# The status page's own style and script, as strings, with the hashes by which its Content-Security-Policy names them
+page_asset = printf 'extern const char %s[], %s_hash[];\nconst char %s[] =\n' $(1) $(1) $(1) && \
+	sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $(2) && \
+	printf ';\nconst char %s_hash[] = "sha256-%s";\n' $(1) \
+	"$$(sha256sum < $(2) | cut -c 1-64 | tr a-f A-F | basenc -d --base16 | base64)"
+$(B)/src/ctl/page_assets.c: src/ctl/page.css src/ctl/page.js Makefile
+	@mkdir -p $(@D)
+	{ $(call page_asset,page_style,src/ctl/page.css) && $(call page_asset,page_script,src/ctl/page.js); } > $@.new
+	mv $@.new $@
+$(B)/src/ctl/page_assets.o: $(B)/src/ctl/page_assets.c
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 # One process a connection: its start is what it costs, with musl a fifth of what it is with glibc.  Sanitizers want
 # the compiler's own libc, shared.
 STATIC_CC = $(firstword $(shell command -v musl-gcc) $(CC))

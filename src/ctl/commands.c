@@ -59,6 +59,11 @@ const struct ctl_command ctl_commands[] = {
 		{ CTL_OPTION_TEXT, "text", NULL, NULL, "not OpenMetrics, but the text format before it" },
 		{ 0 } },
 	    .examples = "berthctl metrics\nberthctl metrics --text | promtool check metrics\n" },
+	{ "page", "[--http]", "the status page, as HTML for browsers", ctl_page,
+	    .options = (const struct ctl_option[]){
+		{ CTL_OPTION_HTTP, "http", NULL, NULL, "serve one HTTP request on descriptors 0 and 1" },
+		{ 0 } },
+	    .examples = "berthctl page >berth.html\n" },
 	{ "schema", "[service|settings]", "JSON Schema of a service file, or of berth.json",
 	    ctl_schema, "service settings", .offline = true,
 	    .examples = "berthctl schema >service.schema.json\nberthctl schema settings\n" },

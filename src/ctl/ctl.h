@@ -74,7 +74,7 @@ extern const struct ctl_command ctl_commands[];	/* ended by one without a name *
 extern const struct ctl_option ctl_common_options[];
 
 ctl_run ctl_check, ctl_list, ctl_show, ctl_connections, ctl_explain, ctl_penalties, ctl_reload,
-    ctl_metrics, ctl_schema, ctl_top, ctl_completion, ctl_help;
+    ctl_metrics, ctl_page, ctl_schema, ctl_top, ctl_completion, ctl_help;
 
 /* Is there a -x? */
 bool ctl_has_letter(const struct ctl_option *o);
