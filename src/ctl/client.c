@@ -18,8 +18,8 @@
 #define REPLY_MAX	(256u << 20)	/* no list of services is longer than that */
 #define SYSTEM_CONTROL	"/run/berth/control"
 
-static const char *
-control_path(const char *given)
+const char *
+client_path(const char *given)
 {
 	const char *env = getenv("BERTH_CONTROL");
 
@@ -51,9 +51,9 @@ connect_failed(const char *path, int error, struct diag *why)
 static int
 connect_to(struct client *c, const char *given, int flags, struct diag *why)
 {
-	const char *path = control_path(given);
+	const char *path = client_path(given);
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int error;
+	int error, status;
 
 	*c = (struct client){ .fd = -1 };
 	if (path == NULL) {
@@ -72,7 +72,9 @@ connect_to(struct client *c, const char *given, int flags, struct diag *why)
 		return 0;
 	error = errno;
 	client_close(c);
-	return connect_failed(path, error, why);
+	status = connect_failed(path, error, why);
+	errno = error;
+	return status;
 }
 
 static int

@@ -22,6 +22,9 @@ struct client {
 	size_t out_len;
 };
 
+/* Where the control socket is: as given with --control, else as client_open() finds it.  NULL: nobody says. */
+const char *client_path(const char *given);
+
 /*
  * Connect.  path: as given with --control; NULL: $BERTH_CONTROL, else the place of the daemon that
  * this user would start.  0; EX_UNAVAILABLE; EX_NOPERM.
@@ -48,7 +51,10 @@ int client_call(const char *path, const char *method, json_t *parameters, json_t
  * exit status is returned as above.  What was posted is answered in order.
  */
 
-/* As client_open(); the socket does not block from then on. */
+/*
+ * As client_open(); the socket does not block from then on.  EX_UNAVAILABLE with errno EAGAIN: there is a berthd, and nobody has
+ * been accepted for long.
+ */
 int client_start(struct client *c, const char *path, struct diag *why);
 
 /* A call to io.berth.Control that is sent as soon as the socket takes it.  parameters: taken over, or NULL. */

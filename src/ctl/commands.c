@@ -27,6 +27,10 @@ const struct ctl_command ctl_commands[] = {
 	    "read configuration files and tell what is wrong", ctl_check, CTL_FILE,
 	    .options = check_options, .no = "a file is bad", .offline = true,
 	    .examples = "berthctl check ./finger.json\nberthctl check -s /etc/berth/services.d\n" },
+	{ "status", "[--all]", "how berthd is, what is wrong, and what to do about it", ctl_status,
+	    .options = (const struct ctl_option[]){
+		{ 'a', "all", NULL, NULL, "every problem, however many there are" }, { 0 } },
+	    .no = "something is wrong", .examples = "berthctl status\nberthctl status --json | jq -r .health\n" },
 	{ "list", "[--names]", "services, their endpoints and state", ctl_list,
 	    .options = (const struct ctl_option[]){
 		{ CTL_OPTION_NAMES, "names", NULL, NULL, "the names only, one a line" }, { 0 } },

@@ -75,6 +75,7 @@ extern const struct ctl_option ctl_common_options[];
 
 ctl_run ctl_check, ctl_list, ctl_show, ctl_connections, ctl_explain, ctl_penalties, ctl_reload,
     ctl_metrics, ctl_page, ctl_schema, ctl_top, ctl_completion, ctl_help;
+ctl_run ctl_status;
 
 /* Is there a -x? */
 bool ctl_has_letter(const struct ctl_option *o);
@@ -117,6 +118,20 @@ char *ctl_escape(const char *text);
 
 /* fprintf() of one line (the newline is added), escaped as a whole. */
 void ctl_print(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * What begins a colour, or with CTL_PLAIN ends it: "" where stdout is no terminal, and where NO_COLOR is set
+ * (no-color.org).  ctl_print() would escape it.
+ */
+enum ctl_colour { CTL_PLAIN, CTL_GOOD, CTL_BAD, CTL_CARE, CTL_FAINT };
+const char *ctl_colour(enum ctl_colour c);
+
+/*
+ * A paragraph on stdout: head, padded to `indent` columns and in this colour, then the text, escaped; on a terminal it is broken at
+ * spaces, and each line indented.
+ */
+void ctl_paragraph(const char *head, enum ctl_colour colour, int indent, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* JSON for machines, on stdout, with a newline. */
 void ctl_print_json(const json_t *value);

@@ -1,3 +1,5 @@
+#include <sys/ioctl.h>
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +68,78 @@ ctl_complain(const char *fmt, ...)
 	va_end(ap);
 	(void)fprintf(stderr, "berthctl: %s\n", line);
 	free(line);
+}
+
+/* ---- for terminals ---- */
+
+static bool
+has_colours(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') && term != NULL &&
+	    term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
+const char *
+ctl_colour(enum ctl_colour c)
+{
+	static const char *const sequences[] = {
+		[CTL_PLAIN] = "\033[0m", [CTL_GOOD] = "\033[32m", [CTL_BAD] = "\033[1;31m",
+		[CTL_CARE] = "\033[33m", [CTL_FAINT] = "\033[2m",
+	};
+
+	return has_colours() ? sequences[c] : "";
+}
+
+/* Columns of a line; SIZE_MAX: it is no terminal. */
+static size_t
+line_width(void)
+{
+	struct winsize w;
+
+	if (!isatty(STDOUT_FILENO))
+		return SIZE_MAX;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40 ? w.ws_col : 80;
+}
+
+/* Bytes of the text that go into one line of so many columns; at least one word. */
+static size_t
+line_bytes(const char *text, size_t columns)
+{
+	size_t good = 0, used = 0, i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (text[i] == ' ')
+			good = i;
+		used += ((unsigned char)text[i] & 0xc0) != 0x80;
+		if (used > columns && good > 0)
+			return good;
+	}
+	return i;
+}
+
+void
+ctl_paragraph(const char *head, enum ctl_colour colour, int indent, const char *fmt, ...)
+{
+	size_t width = line_width(), columns, len;
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	columns = width == SIZE_MAX ? width : width - (size_t)indent;
+	(void)printf("%s%-*s%s", ctl_colour(colour), indent, head,
+	    colour == CTL_PLAIN ? "" : ctl_colour(CTL_PLAIN));
+	for (const char *at = text;; at += len + 1) {
+		len = line_bytes(at, columns);
+		(void)printf("%.*s\n", (int)len, at);
+		if (at[len] == '\0')
+			break;
+		(void)printf("%*s", indent, "");
+	}
+	free(text);
 }
 
 void

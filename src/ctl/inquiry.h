@@ -1,0 +1,45 @@
+/*
+ * inquiry - everything that pure/advice.h is told of a berthd
+ */
+#ifndef BERTH_INQUIRY_H
+#define BERTH_INQUIRY_H
+
+#include <stdbool.h>
+
+#include "../pure/advice.h"
+#include "../pure/stats.h"
+#include "client.h"
+
+#define INQUIRY_SECONDS 5	/* within these a berthd that does not hang has answered */
+
+struct inquiry {
+	char control[108];	/* the path of its socket; "" there is none to look for */
+	json_t *status, *services, *connections, *penalties, *shown, *refusals, *holders, *lines;
+				/* owned references; see struct advice_facts */
+	long long pid;		/* of the one that was connected to; 0: not known */
+	bool answered;		/* something, be it an error */
+	bool silent;		/* it is there, and there was no answer in time */
+};
+
+/*
+ * Ask the berthd at path (as for client_open()).  0; else an exit status, with why: EX_UNAVAILABLE also when it is silent.
+ * inquiry_fini() after all of them.
+ */
+int inquiry_make(struct inquiry *q, const char *path, struct diag *why);
+void inquiry_fini(struct inquiry *q);
+
+struct advice_facts inquiry_facts(const struct inquiry *q);
+
+/* A berthd that has not answered, as it is seen from outside; q as inquiry_make() left it. */
+struct inquiry_outside {
+	struct advice_silence silence;
+	char start[160];	/* what silence.start points to */
+	bool counted;		/* there is a statistics file that can be read */
+	struct stats stats;	/* ... a copy */
+	struct diag why;	/* ... else why not */
+};
+
+void inquiry_outside(const struct inquiry *q, struct inquiry_outside *o);
+void inquiry_outside_fini(struct inquiry_outside *o);
+
+#endif
