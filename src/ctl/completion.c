@@ -202,10 +202,11 @@ zsh_text(const char *text)
 static void
 zsh_action(const char *complete)
 {
+	/* after a space _arguments adds nothing of its own */
 	static const struct { const char *kind, *action; } actions[] = {
 		{ CTL_FILE, "_files" }, { CTL_DIRECTORY, "_directories" }, { CTL_PROGRAM, "_files" },
-		{ CTL_SERVICE, "_berthctl_ask list" },
-		{ CTL_CONNECTION, "_berthctl_ask connections" }, { CTL_USER, "_users" },
+		{ CTL_SERVICE, " _berthctl_ask list" },
+		{ CTL_CONNECTION, " _berthctl_ask connections" }, { CTL_USER, "_users" },
 		{ CTL_COMMAND, "{ _describe -t commands command commands }" },
 	};
 
