@@ -42,17 +42,9 @@ $(B)/src/ctl/page_assets.c: src/ctl/page.css src/ctl/page.js Makefile
 	mv $@.new $@
 $(B)/src/ctl/page_assets.o: $(B)/src/ctl/page_assets.c
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
-# One process a connection: its start is what it costs, with musl a fifth of what it is with glibc.  Sanitizers want
-# the compiler's own libc, shared.
-STATIC_CC = $(firstword $(shell command -v musl-gcc) $(CC))
-STATIC_CFLAGS = -std=gnu17 $(WARN) $(filter-out -fPIE,$(HARDEN)) -fno-pie $(CFLAGS) -static
-$(B)/libexec/berth-relay: src/libexec/relay.c src/pure/relay.c src/pure/relay.h src/pure/addr.h
+$(B)/libexec/berth-relay: $(call obj,src/libexec/relay.c src/pure/relay.c)
 	@mkdir -p $(@D)
-ifneq ($(findstring -fsanitize,$(CFLAGS)),)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.c,$^)
-else
-	$(STATIC_CC) $(CPPFLAGS_ALL) $(STATIC_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^)
-endif
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
 # what berthctl top works out
 $(B)/unit/topmodel $(B)/unit/toplayout: $(call obj,src/ctl/topmodel.c src/ctl/toplayout.c)
 $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,$(PURE))
@@ -80,7 +72,7 @@ $(B)/%.o: %.c
 
 # ---- what Debian must have; as root it is installed, otherwise the command is said ----
 
-DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev libncurses-dev musl-tools
+DEPS_BUILD = gcc libc6-dev make pkg-config libbsd-dev libjansson-dev libncurses-dev
 DEPS_TEST = $(shell sed -n 's/^\# packages: //p' tests/lib/berth.bash tests/bats/*.bats)
 # heavy ones: without them the tests that need them are skipped, with the reason
 DEPS_FULL = $(shell sed -n 's/^\# packages-full: //p' tests/bats/*.bats)

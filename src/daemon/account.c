@@ -70,7 +70,7 @@ account_exit(const struct child *c, const siginfo_t *si, const struct rusage *us
 	n->cpu_system_ns += ns_of(&used->ru_stime);
 	if (rss > n->max_rss_bytes)
 		n->max_rss_bytes = rss;
-	if (c->tuple_peer.u.sa.sa_family != AF_UNIX) {
+	if (c->tuple_peer.u.sa.sa_family != AF_UNIX || c->carry != NULL) {
 		n->received += c->seen.received;
 		n->sent += c->seen.acked;
 	}

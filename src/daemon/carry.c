@@ -1,14 +1,10 @@
 #include "carry.h"
 
-#include <sys/epoll.h>
-
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sysexits.h>
 
 #include "../pure/xalloc.h"
 #include "../sys/fd.h"
@@ -16,25 +12,13 @@
 #include "../sys/paths.h"
 
 #define PROGRAM "berth-relay"
-#define ARGUMENT_MAX 224	/* "INDEX=TARGET": a target is an address, or a unix path */
+#define WHY_MAX 4096
 
 struct carry_targets {
 	unsigned refs;			/* the service, and its connections */
 	char **name;			/* owned */
 	struct target *target;
 	size_t count, next;
-};
-
-struct carry {
-	struct child *child;
-	struct carry_targets *targets;	/* held */
-	int fd;
-	struct loop_source *source;
-	unsigned records;		/* that were read */
-	size_t current;			/* counted as its target */
-	size_t first;			/* which it may be the one to probe, */
-	bool heard;			/* and of which it has said how it is */
-	char **argv;			/* owned */
 };
 
 const char *
@@ -63,9 +47,11 @@ release(struct carry_targets *t)
 }
 
 void
-carry_free_targets(struct carry_targets *t)
+carry_free_service(struct pool_service *ps)
 {
-	release(t);
+	carrier_free_all(ps);
+	release(ps->targets);
+	ps->targets = NULL;
 }
 
 static void
@@ -97,6 +83,7 @@ carry_fit(struct pool_service *ps)
 	const struct service *s = ps->service;
 	struct carry_targets *t = NULL, *old = ps->targets;
 
+	carrier_fit(ps);
 	if (is_same(old, s))
 		return;
 	if (s != NULL && s->what == SPEC_RELAY) {
@@ -155,6 +142,17 @@ note_failed(struct carry *x, size_t i, int error)
 }
 
 static void
+append_why(struct carry *x, size_t i, int error)
+{
+	if (x->why == NULL && (x->why = calloc(1, WHY_MAX)) == NULL)
+		return;
+	relay_append(x->why, WHY_MAX, x->why[0] == '\0' ? "no target answers: " : "; ");
+	relay_append(x->why, WHY_MAX, x->targets->name[i]);
+	relay_append(x->why, WHY_MAX, ": ");
+	relay_append(x->why, WHY_MAX, strerror(error));
+}
+
+static void
 move_to(struct carry *x, size_t i)
 {
 	x->targets->target[x->current].active--;
@@ -163,116 +161,119 @@ move_to(struct carry *x, size_t i)
 }
 
 static void
-take_event(struct carry *x, const struct relay_event *e)
+note_target(struct carry *x, const struct relay_event *e)
 {
 	struct target *t;
 
-	if (e->index >= x->targets->count)
+	if (e->target >= x->targets->count || x->records++ >= x->targets->count)
 		return;
-	t = &x->targets->target[e->index];
-	x->heard = x->heard || e->index == x->first;
+	t = &x->targets->target[e->target];
+	x->heard = x->heard || e->target == x->first;
 	if (e->kind == RELAY_FAILED) {
-		note_failed(x, e->index, e->error);
-	} else if (e->kind == RELAY_CONNECTED) {
-		if (t->failures > 0)
-			log_target(x, e->index, "target-up", NULL, 0);
-		targets_answered(t);
-		move_to(x, e->index);
-	}
-}
-
-/* false: it says nothing more. */
-static bool
-read_events(struct carry *x)
-{
-	struct relay_event e[8];
-	ssize_t n = read(x->fd, e, sizeof(e));
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	for (size_t i = 0; i < (size_t)n / sizeof(e[0]); i++)
-		take_event(x, &e[i]);
-	x->records += (unsigned)((size_t)n / sizeof(e[0]));
-	/* there is one for each target; whoever has more to say is not the relay */
-	return n > 0 && (size_t)n % sizeof(e[0]) == 0 && x->records <= x->targets->count;
-}
-
-static void
-carry_ready(void *arg, uint32_t events)
-{
-	struct carry *x = arg;
-
-	(void)events;
-	if (read_events(x))
+		append_why(x, e->target, e->error);
+		note_failed(x, e->target, e->error);
 		return;
-	loop_remove(x->source);
-	x->source = NULL;
-	fd_close(&x->fd);
+	}
+	if (t->failures > 0)
+		log_target(x, e->target, "target-up", NULL, 0);
+	targets_answered(t);
+	move_to(x, e->target);
+}
+
+void
+carry_event(struct carry *x, const struct relay_event *e)
+{
+	if (e->kind == RELAY_FAILED || e->kind == RELAY_CONNECTED)
+		note_target(x, e);
+	if (e->kind != RELAY_TAKEN)
+		return;
+	x->taken = true;
+	free(x->order);
+	x->order = NULL;
+	fd_close(&x->child->kept);
+}
+
+/* ---- its end ---- */
+
+/* As if the process had said it on stderr. */
+static void
+log_why(const struct carry *x)
+{
+	const struct child *c = x->child;
+	struct record r;
+
+	if (x->why == NULL || c->version->stderr_to != SPEC_STDERR_LOG ||
+	    !pool_may_log(c->service, POOL_STDERR))
+		return;
+	record_init(&r, RECORD_NOTICE, "stderr");
+	record_text(&r, "service", c->service->name);
+	record_number(&r, "connection", (int64_t)c->connection);
+	record_number(&r, "pid", c->pid);
+	record_text(&r, "line", x->why);
+	log_record(&r);
+}
+
+void
+carry_ended(struct carry *x, const struct relay_event *e, const struct rusage *used)
+{
+	siginfo_t si = { .si_code = CLD_EXITED, .si_status = e->error & 0xff };
+
+	if (x->dropped)
+		si = (siginfo_t){ .si_code = CLD_KILLED,
+			.si_status = x->child->state == CHILD_KILLED ? SIGKILL : SIGTERM };
+	else if (e->error == EX_UNAVAILABLE)
+		log_why(x);
+	x->child->seen.received = e->received;
+	x->child->seen.acked = e->sent;
+	child_ended(x->child, &si, used);
+}
+
+void
+carry_lost(struct carry *x, const siginfo_t *si, const struct rusage *used)
+{
+	if (!x->dropped)
+		x->child->cause = CAUSE_LOST;
+	child_ended(x->child, si, used);
 }
 
 /* ---- one connection ---- */
 
-/* "5000", or with a text "3=tcp:10.0.0.2:80". */
-static char *
-argument(int64_t number, const char *text)
-{
-	char buf[ARGUMENT_MAX];
-
-	snprintf(buf, sizeof(buf), "%lld%s%s", (long long)number, text != NULL ? "=" : "",
-	    text != NULL ? text : "");
-	return xstrdup(buf);
-}
-
+/* A unix client has no address: its texts are no addresses, and the header says so. */
 static void
-make_arguments(struct carry *x, const struct service *s)
+make_header(const struct child *c, struct relay_order *o)
 {
-	static const char *const proxies[] = { [RELAY_PROXY_NONE] = "none", [RELAY_PROXY_V1] = "v1",
-		[RELAY_PROXY_V2] = "v2" };
-	struct carry_targets *t = x->targets;
-	uint16_t order[TARGETS_MAX];
-	size_t n = 0;
+	char remote[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], remote_port[8], local_port[8];
+	struct relay_ends ends = { .remote_ip = addr_host(&c->peer, remote, sizeof(remote)),
+		.local_ip = addr_host(&c->local, local, sizeof(local)),
+		.remote_port = remote_port, .local_port = local_port };
 
-	targets_order(t->target, t->count, s->relay.balance, &t->next,
-	    loop_now(x->child->service->pool->loop), order);
-	x->current = x->first = order[0];
-	t->target[x->current].active++;
-	x->argv = xcalloc(t->count + 4, sizeof(*x->argv));
-	x->argv[n++] = xstrdup(PROGRAM);
-	x->argv[n++] = argument((s->relay.connect_timeout_ns + 999999) / 1000000, NULL);
-	x->argv[n++] = xstrdup(proxies[s->relay.send_proxy]);
-	for (size_t i = 0; i < t->count; i++)
-		x->argv[n++] = argument(order[i], t->name[order[i]]);
+	snprintf(remote_port, sizeof(remote_port), "%u", addr_port(&c->peer));
+	snprintf(local_port, sizeof(local_port), "%u", addr_port(&c->local));
+	o->header_length = (uint16_t)relay_header(c->version->relay.send_proxy, &ends, o->header);
 }
 
-struct carry *
-carry_open(struct child *c, int *status)
+static struct carry *
+carry_open(struct child *c)
 {
 	struct pool_service *ps = c->service;
+	struct carry_targets *t = ps->targets;
 	struct carry *x = calloc(1, sizeof(*x));
-	int pair[2];
 
-	if (carry_program() == NULL) {
-		free(x);
-		errno = ENOENT;
-		return NULL;
-	}
-	if (x == NULL || ps->targets == NULL || pipe2(pair, O_CLOEXEC) < 0) {
+	if (x == NULL || (x->order = calloc(1, sizeof(*x->order))) == NULL) {
 		free(x);
 		return NULL;
 	}
 	x->child = c;
-	x->targets = ps->targets;
-	x->targets->refs++;
-	make_arguments(x, c->version);
-	x->fd = fd_high(pair[0]);
-	*status = fd_high(pair[1]);
-	if (x->fd >= 0 && *status >= 0 && fcntl(x->fd, F_SETFL, O_NONBLOCK) == 0)
-		x->source = loop_add(ps->pool->loop, x->fd, EPOLLIN, carry_ready, x);
-	if (x->source != NULL)
-		return x;
-	fd_close(status);
-	carry_close(x);
-	return NULL;
+	x->targets = t;
+	t->refs++;
+	targets_order(t->target, t->count, c->version->relay.balance, &t->next,
+	    loop_now(ps->pool->loop), x->order->target);
+	x->order->kind = RELAY_TAKE;
+	x->order->count = (uint16_t)t->count;
+	make_header(c, x->order);
+	x->current = x->first = x->order->target[0];
+	t->target[x->current].active++;
+	return x;
 }
 
 void
@@ -280,23 +281,61 @@ carry_close(struct carry *x)
 {
 	if (x == NULL)
 		return;
-	/* its end may be seen before what it has said */
-	for (size_t i = 0; i <= TARGETS_MAX && x->source != NULL && read_events(x); i++)
-		;
-	loop_remove(x->source);
-	fd_close(&x->fd);
+	carrier_forget(x);
+	fd_close(&x->child->kept);
 	x->targets->target[x->current].active--;
 	if (!x->heard)
 		x->targets->target[x->first].probed = false;
 	release(x->targets);
-	for (size_t i = 0; x->argv[i] != NULL; i++)
-		free(x->argv[i]);
-	free(x->argv);
+	free(x->order);
+	free(x->why);
 	free(x);
 }
 
-char *const *
-carry_arguments(const struct carry *x)
+void
+carry_start(struct child *c, int fd, struct spawn_result *out)
 {
-	return x->argv;
+	struct carrier *w;
+
+	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
+		.error = ENOMEM, .pidfd = -1 };
+	if (carry_program() == NULL) {
+		out->step = SPAWN_STEP_EXEC;
+		out->error = ENOENT;
+		return;
+	}
+	if ((w = carrier_choose(c, out)) == NULL || (c->carry = carry_open(c)) == NULL)
+		return;
+	c->kept = fd;
+	if (carrier_give(w, c->carry))
+		return;
+	c->kept = -1;
+	carry_close(c->carry);
+	c->carry = NULL;
+	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
+		.error = ENOMEM, .pidfd = -1 };
+}
+
+/* The process that had it has died before it took it. */
+void
+carry_again(struct carry *x)
+{
+	struct child *c = x->child;
+	siginfo_t si = { .si_code = CLD_EXITED, .si_status = EX_OSERR };
+	struct rusage used = { 0 };
+	struct spawn_result res;
+	struct carrier *w = carrier_choose(c, &res);
+
+	if (w == NULL || !carrier_give(w, x)) {
+		carry_lost(x, &si, &used);
+		return;
+	}
+	c->pid = res.pid;
+}
+
+void
+carry_signal(struct carry *x, int sig)
+{
+	if (sig == SIGTERM || sig == SIGKILL)
+		carrier_drop(x);
 }

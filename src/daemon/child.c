@@ -281,8 +281,9 @@ note_end(struct child *c, enum throttle_end end, int status, int64_t lived_ns, c
 	TAILQ_FOREACH_REVERSE(o, &ps->children, child_list, next) {
 		if (o->started_ns <= young)
 			break;
-		/* without a source it is a zombie that waits for its tracer */
-		if (o != c && o->state == CHILD_RUNNING && o->source != NULL)
+		/* without a source it is a zombie that waits for its tracer, or is relayed */
+		if (o != c && o->state == CHILD_RUNNING &&
+		    (o->source != NULL || o->carry != NULL))
 			watch_life(o);
 	}
 }
@@ -358,12 +359,26 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 	}
 }
 
+void
+child_ended(struct child *c, const siginfo_t *si, const struct rusage *used)
+{
+	int64_t now = loop_now(c->service->pool->loop);
+	int64_t lived = (c->ended_ns != 0 ? c->ended_ns : now) - c->started_ns;
+
+	errpipe_finish(c->err);
+	c->err = NULL;
+	if (c->state != CHILD_FAILED) {
+		log_exit(c, si, lived);
+		account_exit(c, si, used, lived);
+		note_exit(c, si, lived);
+	}
+	child_free(c);
+}
+
 /* The leader is a zombie: take its status and let it go. */
 static void
 reap(struct child *c)
 {
-	int64_t now = loop_now(c->service->pool->loop);
-	int64_t lived = (c->ended_ns != 0 ? c->ended_ns : now) - c->started_ns;
 	bool leave = c->service->pool->draining &&
 	    (c->state == CHILD_KILLED || c->state == CHILD_FAILED);
 	struct rusage used = { 0 };
@@ -378,19 +393,16 @@ reap(struct child *c)
 	/* no status to be had: it was killed, and its tracer keeps it; berthd stops all the same */
 	if (si.si_pid == 0)
 		si = (siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL };
-	errpipe_finish(c->err);
-	c->err = NULL;
-	if (c->state != CHILD_FAILED) {
-		log_exit(c, &si, lived);
-		account_exit(c, &si, &used, lived);
-		note_exit(c, &si, lived);
-	}
-	child_free(c);
+	child_ended(c, &si, &used);
 }
 
 static void
 signal_group(const struct child *c, int sig)
 {
+	if (c->carry != NULL) {
+		carry_signal(c->carry, sig);
+		return;
+	}
 	/* before setsid there is no group of its own: only the process itself */
 	if (c->state == CHILD_HELD)
 		syscall(SYS_pidfd_send_signal, c->pidfd, sig, NULL, 0);
@@ -793,10 +805,6 @@ build(struct child *c, struct spawn_job *job, const struct child_work *w)
 	} else {
 		lc.datagram = endpoint_is_datagram(w->post->key.kind);
 	}
-	if (c->carry != NULL) {
-		lc.program = carry_program();
-		lc.arguments = carry_arguments(c->carry);
-	}
 	launch_build(spawn_launch(job), &c->service->pool->daemon, c->version, &lc);
 }
 
@@ -840,7 +848,8 @@ adopt(struct child *c, struct spawn_job *job, const struct spawn_result *res)
 		child_free(c);
 		return;
 	}
-	if ((c->source = loop_add(loop, c->pidfd, EPOLLIN, child_ready, c)) == NULL)
+	if (c->carry == NULL &&
+	    (c->source = loop_add(loop, c->pidfd, EPOLLIN, child_ready, c)) == NULL)
 		unwatched(c);
 }
 
@@ -908,7 +917,7 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	struct admission_client who;
 	struct spawn_result res;
 	int64_t wait_ns = ps->held > 0 ? 0 : WAIT_NS;
-	int err = -1, status = -1;
+	int err = -1;
 
 	if (c == NULL || job == NULL) {
 		errno = ENOMEM;
@@ -916,30 +925,24 @@ child_start(struct pool_service *ps, const struct child_work *w)
 	}
 	/* taken before there is a process that has it: whatever becomes of berthd, it is not given twice */
 	c->connection = p->stats->head->next_connection++;
-	if (c->version->stderr_to == SPEC_STDERR_LOG &&
+	if (c->version->stderr_to == SPEC_STDERR_LOG && c->version->what != SPEC_RELAY &&
 	    (c->err = errpipe_open(ps, c->version->identity.uid, c->version->identity.gid,
 		 c->connection, &err)) == NULL) {
 		res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
 			.error = errno, .pidfd = -1 };
 		goto started;
 	}
-	if (c->version->what == SPEC_RELAY && (c->carry = carry_open(c, &status)) == NULL) {
-		res = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
-			.error = errno, .pidfd = -1 };
-		if (errno == ENOENT)
-			res.step = SPAWN_STEP_EXEC;
-		goto started;
-	}
-	build(c, job, w);
+	if (c->version->what != SPEC_RELAY)
+		build(c, job, w);
 	if (w->greeting != NULL)
 		send(w->socket[0], w->greeting, strlen(w->greeting), MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (c->version->what == SPEC_BUILTIN)
 		start_builtin(c, job, w, err, wait_ns, &res);
+	else if (c->version->what == SPEC_RELAY)
+		carry_start(c, w->socket[0], &res);
 	else
-		spawn_start(p->spawner, job, w->socket, w->count, status, err,
-		    wait_ns, &res);
+		spawn_start(p->spawner, job, w->socket, w->count, -1, err, wait_ns, &res);
 	fd_close(&err);
-	fd_close(&status);
 started:
 	if (lacks_resources(&res)) {
 		errno = res.error;
@@ -950,7 +953,7 @@ started:
 	who = client_of(c);
 	c->history = admission_charge(ps, &who, w->rate_taken);
 	pool_touch(ps);
-	if (w->arrival != NULL && c->version->timeouts.linger_ns != 0)
+	if (w->arrival != NULL && (c->version->timeouts.linger_ns != 0 || c->carry != NULL))
 		c->kept = w->arrival->fd;
 	else if (w->arrival != NULL)
 		close(w->arrival->fd);

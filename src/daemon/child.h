@@ -10,6 +10,10 @@
 #define BERTH_CHILD_H
 
 #include "../pure/cause.h"
+#include <sys/resource.h>
+
+#include <signal.h>
+
 #include "errpipe.h"
 #include "pool.h"
 
@@ -57,7 +61,7 @@ struct child {
 	} seen;					/* at the last look (judge.h) */
 	bool waits;				/* it accepts by itself: there is no peer (post.h) */
 	struct listener *post;			/* ... which socket it serves; NULL: one that is gone */
-	int kept;				/* its connection, with timeouts.linger; else -1 */
+	int kept;				/* its connection, with timeouts.linger, or until it is carried; else -1 */
 	struct carry *carry;			/* of a relayed connection; NULL */
 	struct mux *mux;			/* of a tcpmux handler; NULL */
 	struct listener *heir;			/* whose pending connection gets its place */
@@ -96,6 +100,9 @@ void child_evicted(struct child *c);
 
 /* limits.source_prefix, or whether sources are counted at all, has changed from that version: count the live ones anew. */
 void child_recount_sources(struct pool_service *ps, const struct service *before);
+
+/* A relayed connection has come to its end (carry.h); used: what it cost.  c is freed. */
+void child_ended(struct child *c, const siginfo_t *si, const struct rusage *used);
 
 /* KILL to its group now. */
 void child_kill(struct child *c);

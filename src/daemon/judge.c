@@ -163,6 +163,10 @@ look(struct child *c, const struct judge_session *others, struct waiting_report 
 	enum waiting w;
 	bool stuck;
 
+	if (c->carry != NULL) {
+		*report = (struct waiting_report){ .fd = -1, .why = "it is relayed" };
+		return WAITING_UNKNOWN;
+	}
 	if (is_unseen(ps)) {
 		*report = (struct waiting_report){ .fd = -1,
 			.why = "handlers of its service take too long to be looked at" };
@@ -220,6 +224,6 @@ judge_is_evictable(const struct child *c)
 {
 	const struct service *s = c->service->service != NULL ? c->service->service : c->version;
 
-	return c->state == CHILD_RUNNING && c->cause == CAUSE_EXIT && !c->waits &&
+	return c->state == CHILD_RUNNING && c->cause == CAUSE_EXIT && !c->waits && c->carry == NULL &&
 	    overflow_evicts(s->limits.overflow, s->limits.noverflow);
 }

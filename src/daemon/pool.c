@@ -126,6 +126,7 @@ void
 pool_fini(struct pool *p)
 {
 	statsfile_close(p->statsfile);
+	carrier_fini();
 	loop_disarm(&p->load_timer);
 	proxied_free(p->proxied);
 	evict_free(p->evict);
@@ -268,7 +269,7 @@ pool_reap_service(struct pool_service *ps)
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->held_timer);
-	carry_free_targets(ps->targets);
+	carry_free_service(ps);
 	spec_release(ps->service);
 	diag_list_free(&ps->errors);
 	diag_list_free(&ps->warnings);

@@ -125,6 +125,7 @@ struct pool_service {
 	uint32_t held;				/* spawns whose outcome is outstanding */
 	enum { POOL_OUT, POOL_READY, POOL_BLOCKED } queue;
 	struct carry_targets *targets;		/* with relay (carry.h) */
+	LIST_HEAD(, carrier) carriers;		/* ... its processes (carrier.h) */
 	bool heir;				/* a place was made for it */
 	int64_t unseen_until_ns;		/* its handlers are not looked at before (judge.c) */
 	size_t weighed;				/* while a victim is chosen: its place among the services */

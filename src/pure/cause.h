@@ -12,7 +12,7 @@ enum cause {
 	CAUSE_EVICTED,		/* another needed its place */
 	CAUSE_KILLED,		/* berthctl kill */
 	CAUSE_STOP,		/* its service, or berthd, stops */
-	CAUSE_LOST,		/* berthd was killed: what became of it was not seen */
+	CAUSE_LOST,		/* its relay process has died; or berthd was killed, and it was not seen */
 	CAUSES
 };
 

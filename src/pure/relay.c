@@ -80,37 +80,17 @@ parse_unix(const char *path, struct addr *out)
 }
 
 bool
-relay_target_parse(const char *arg, struct relay_target *out)
+relay_target_parse(const char *text, struct addr *out)
 {
-	struct relay_target t = { 0 };
-	const char *equals = strchr(arg, '=');
+	struct addr a;
 
-	if (equals == NULL || !parse_number(arg, equals, &t.index))
-		return false;
-	t.text = equals + 1;
-	if (strncmp(t.text, "tcp:", 4) == 0) {
-		if (!parse_tcp(t.text + 4, &t.addr))
+	if (strncmp(text, "tcp:", 4) == 0) {
+		if (!parse_tcp(text + 4, &a))
 			return false;
-	} else if (strncmp(t.text, "unix:", 5) != 0 || !parse_unix(t.text + 5, &t.addr))
+	} else if (strncmp(text, "unix:", 5) != 0 || !parse_unix(text + 5, &a))
 		return false;
-	*out = t;
+	*out = a;
 	return true;
-}
-
-bool
-relay_proxy_parse(const char *text, enum relay_proxy *out)
-{
-	static const char *const names[] = {
-		[RELAY_PROXY_NONE] = "none", [RELAY_PROXY_V1] = "v1", [RELAY_PROXY_V2] = "v2",
-	};
-
-	for (int i = RELAY_PROXY_NONE; i <= RELAY_PROXY_V2; i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*out = (enum relay_proxy)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Both ends in the order of the v2 header: source, destination, their ports. */

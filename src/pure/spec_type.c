@@ -378,12 +378,10 @@ read_exec(struct spec_reader *r, const struct spec_key *k, const json_t *value, 
 static const char *
 check_target(size_t i, const char *text)
 {
-	struct relay_target t;
-	char arg[256];
+	struct addr addr;
 
 	(void)i;
-	if (snprintf(arg, sizeof(arg), "0=%s", text) < (int)sizeof(arg) &&
-	    relay_target_parse(arg, &t))
+	if (relay_target_parse(text, &addr))
 		return NULL;
 	return "a target such as \"tcp:10.0.0.2:80\", \"tcp:[2001:db8::1]:80\" or \"unix:/run/x\" (berth "
 	    "asks no DNS)";

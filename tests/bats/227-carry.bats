@@ -374,6 +374,227 @@ sorted() { sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs; }
 	assert_output ''
 }
 
+# ---- its processes ----
+
+# workers: the pids of the processes that connections of r are in
+workers() { connections '[.[].pid] | unique[]' r; }
+# with_workers N
+with_workers() { [[ $(pgrep -cP "$DPID" -x berth-relay) == "$1" ]]; }
+
+@test "connections share few processes, which end when they have nothing to do" {
+	target a 0 echo
+	relay '{"limits": {"connections": 300}}' a
+	start_r
+	"$hold" -n 200 "$where" >"$T/hold.out" 2>&1 < <(sleep 50) 3>&- 4>&- &
+	JOBS+=($!)
+	wait_until 20 active_is r 200
+	run workers
+	((${#lines[@]} >= 1 && ${#lines[@]} <= 4)) || fail "$output"
+	kill "${JOBS[-1]}"
+	wait_until 10 service_is r '.ended == 200 and .active == 0'
+	wait_until 10 with_workers 0
+	adds_up r
+	assert_clean
+}
+
+@test "a process that is killed: what it had taken is lost and counted, the next connection has another" {
+	target a 0 echo
+	relay '{}' a
+	start_r
+	local n pid
+	for n in 1 2 3; do
+		open_session s$n "$where"
+		still_served s$n
+	done
+	pid=$(workers)
+	kill -KILL "$pid"
+	for n in 1 2 3; do
+		session_ended s$n 10 || (($? == 3))
+		wait_log "^exit service=r connection=$n pid=$pid cause=lost signal=KILL"
+	done
+	wait_logged 1 "^warning .*relay process $pid was ended by signal 9: 3 connections are lost"
+	service_is r '.ended == 3 and .active == 0 and .causes.lost == 3'
+	adds_up r
+	run "$dial" --timeout 20 "$where" <<<hello
+	assert_output hello
+	wait_log '^exit service=r connection=4 .*cause=exit status=0'
+	adds_up r
+}
+
+@test "a process that is killed before it took a connection loses none: another carries it" {
+	target a 0 echo
+	relay '{}' a
+	start_r
+	local n pid
+	open_session old "$where"
+	still_served old
+	pid=$(workers)
+	kill -STOP "$pid"
+	for n in {1..6}; do open_session s$n "$where"; done
+	wait_until 10 active_is r 7
+	[[ $(workers) == "$pid" ]]
+	kill -KILL "$pid"
+	for n in {1..6}; do still_served s$n; done
+	session_ended old 10 || (($? == 3))
+	wait_log "^exit service=r connection=1 pid=$pid cause=lost signal=KILL"
+	service_is r '.ended == 1 and .active == 6 and .causes.lost == 1'
+	[[ $(workers) != "$pid" ]]
+	for n in {1..6}; do close_session s$n; done
+	wait_until 10 service_is r '.ended == 7'
+	service_is r '.causes.lost == 1 and .causes.exit == 6'
+	adds_up r
+}
+
+@test "processes that are killed again and again under load: whoever gets no answer is counted as lost" {
+	target a "unix:$T/a.sock" echo
+	relay '{}' a
+	start_r
+	local n pid
+	"$flood" -n 1000000 --until "$T/enough" -c 40 --send hello --expect hello --timeout 60 "$where" >"$T/flood.json" 3>&- 4>&- &
+	pid=$!
+	for n in 1 2 3 4 5; do
+		wait_until 30 service_is r ".ended > $((n * 100)) and .active > 0"
+		pkill -KILL -P "$DPID" -x berth-relay || :
+		service_is r '.causes.lost > 0' && ((n >= 3)) && break
+	done
+	: >"$T/enough"
+	wait "$pid" || :
+	wait_until 10 active_is r 0
+	adds_up r
+	local failed lost
+	failed=$(jq '.reset + .bad + .error + .timeout + .refused' "$T/flood.json")
+	lost=$(services '.[] | select(.name == "r") | .causes.lost')
+	((lost > 0 && failed <= lost)) || fail "$failed without an answer, $lost lost"
+	[[ $(jq .timeout "$T/flood.json") == 0 ]]
+}
+
+@test "one that dies at once again and again is throttled, and gives its connections back" {
+	target a 0
+	mkdir -p "$T/build/libexec"
+	cp "$BUILD/berthd" "$T/build"
+	printf '#!/bin/sh\nexit 3\n' >"$T/build/libexec/berth-relay"
+	chmod -R 755 "$T/build"
+	relay '{}' a
+	BUILD=$T/build start_berthd
+	where=$(at r)
+	run answer
+	assert_output ''
+	wait_logged 3 '^warning .*relay process [0-9]+ exited with status 3: 0 connections are lost'
+	wait_log '^exit service=r connection=1 .*cause=lost'
+	wait_log '^throttle service=r'
+	adds_up r
+}
+
+@test "the end of one is not the end of the others of its process" {
+	target a 0 echo
+	relay '{"timeouts": {"first_byte": "500ms"}}' a
+	start_r
+	open_session speaks "$where"
+	still_served speaks
+	open_session silent "$where"
+	session_ended silent 10 || (($? == 3))
+	wait_log '^exit service=r connection=2 .*cause=first-byte'
+	still_served speaks
+	[[ $(pid_of r) == "$(workers)" ]]
+}
+
+@test "a process that does not answer is killed after timeouts.stop" {
+	target a 0 echo
+	relay '{"timeouts": {"lifetime": "1s", "stop": "200ms"}}' a
+	start_r
+	open_session one "$where"
+	still_served one
+	local pid
+	pid=$(workers)
+	kill -STOP "$pid"
+	session_ended one 20 || (($? == 3))
+	wait_log "^exit service=r connection=1 pid=$pid cause=lifetime signal=KILL"
+	run "$dial" --timeout 20 "$where" <<<hello
+	assert_output hello
+	adds_up r
+}
+
+@test "processes that one of their user stops half-made hold nobody up, and their connections end" {
+	requires root
+	local user=61237 i stopper=$BUILD/tests/stopper
+	[[ -z $(ps -u $user -o pid=) ]] || cannot_run "uid $user is in use"
+	target a 0 echo
+	relay "{\"user\": $user}" a
+	echo_service good
+	start_r
+	install -m 0755 "$stopper" "$T/stopper"
+	setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=-all "$T/stopper" 20 >"$T/stopper.out" 3>&- 4>&- &
+	JOBS+=($!)
+	wait_until 5 grep -q stopping "$T/stopper.out"
+	for i in {1..20}; do open_session s$i "$where" --timeout 40; done
+	for i in {1..10}; do
+		run "$dial" --timeout 20 "$(at good)" <<<hello
+		assert_output hello
+	done
+	kill "${JOBS[-21]}"
+	for i in {1..20}; do close_session s$i; done
+	# what was stopped after it had begun is stopped for good, and killed when it does not take the next
+	wait_until 40 eval '[[ $("$dial" --timeout 3 "$where" <<<hello) == hello ]]'
+	ps -u $user -o pid= | xargs -r kill -KILL
+	wait_until 10 active_is r 0
+	run "$dial" --timeout 20 "$where" <<<hello
+	assert_output hello
+	adds_up r
+}
+
+@test "a changed user holds from the next connection on, and the old process serves its own to their end" {
+	requires root
+	target a 0 echo
+	relay '{"user": "games"}' a
+	start_r
+	open_session old "$where"
+	still_served old
+	local pid
+	pid=$(workers)
+	edit r '.user = "daemon"'
+	open_session new "$where"
+	still_served new
+	still_served old
+	run eval 'for n in $(workers); do stat -c %U /proc/$n; done | sort | xargs'
+	assert_output 'daemon games'
+	close_session old
+	wait_until 10 gone "$pid"
+	still_served new
+	rm "$SERVICES/r.json"
+	ctl reload
+	still_served new
+	close_session new
+	wait_until 10 with_workers 0
+}
+
+@test "rlimits that are meant for one connection do not bind all" {
+	requires root
+	target a 0 echo
+	relay '{"process": {"rlimits": {"nofile": 8, "fsize": "1M"}}}' a
+	start_r
+	local n
+	for n in {1..24}; do open_session s$n "$where"; done
+	for n in {1..24}; do still_served s$n; done
+	grep -q '^Max file size *1048576 ' "/proc/$(workers | head -n 1)/limits"
+	for n in {1..24}; do close_session s$n; done
+	wait_until 10 service_is r '.ended == 24 and .causes.exit == 24'
+}
+
+@test "bytes, CPU and memory of relayed connections are counted" {
+	target a "unix:$T/a.sock" echo
+	relay "$(jq -nc --arg t "$T" '{listen: ["tcp:127.0.0.1:0", "unix:\($t)/r.sock"], socket: {mode: "0666"}}')" a
+	start_r
+	local e
+	head -c 3000000 /dev/zero >"$T/data"
+	for e in "$where" "unix:$T/r.sock"; do "$dial" --timeout 20 "$e" <"$T/data" | cmp - "$T/data"; done
+	wait_until 10 service_is r '.ended == 2'
+	service_is r '.received == 6000000 and .sent == 6000000 and .max_rss > 100000'
+	run "$flood" -n 200 -c 20 --send hello --expect hello "$where"
+	assert_success
+	wait_until 10 service_is r '.ended == 202 and .received == 6001000'
+	service_is r '.cpu > 0'
+}
+
 @test "berthd stops: relayed connections end with it" {
 	target a 0
 	relay '{}' a

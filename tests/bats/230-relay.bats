@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
-# The relay helper by itself, between peers of tests/peers/relay_scenes.py
+# The relay process by itself, between peers of tests/peers/relay_scenes.py, which is its berthd
 scene() {
 	timeout 55 python3 "$BATS_TEST_DIRNAME/../peers/relay_scenes.py" "$BUILD/libexec/berth-relay" "$T" "$@" \
 	    3>&- 4>&-
@@ -38,14 +38,8 @@ scene() {
 	scene connect_timeout unix
 }
 
-@test "relay: the target sees a PROXY header of the client's addresses before the first byte" {
-	scene proxy v1
-	scene proxy v2
-}
-
-@test "relay: the PROXY header of a unix client has no addresses" {
-	scene proxy v1 unix
-	scene proxy v2 unix
+@test "relay: a header goes before the first byte, and is not counted as the client's" {
+	scene header
 }
 
 @test "relay: a client's reset reaches the target: open, half-closed, with the answer unread" {
@@ -80,11 +74,23 @@ scene() {
 	scene idle_when_unix_peers_leave
 }
 
-@test "relay: it works when nobody reads its reports" {
-	scene nobody_listens
+@test "relay: many connections of one process do not know of each other" {
+	scene many
 }
 
-@test "relay: it holds seven descriptors and no privileges to gain" {
+@test "relay: what was taken is carried on when berthd has gone" {
+	scene berthd_leaves
+}
+
+@test "relay: nothing is done with a connection before it was told that it is taken" {
+	scene berthd_is_slow
+}
+
+@test "relay: who finds no descriptors left ends alone" {
+	scene no_descriptors
+}
+
+@test "relay: it holds two descriptors a connection and no privileges to gain" {
 	scene little
 }
 

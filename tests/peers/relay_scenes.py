@@ -3,14 +3,17 @@
 
 Each scene is a function.  It ends with an assertion that fails, or with nothing.
 """
-import ctypes, errno, hashlib, os, select, signal, socket, struct, sys, threading, time
+import array, ctypes, errno, hashlib, os, resource, select, signal, socket, struct, sys, threading, time
 
 PROGRAM, DIR = sys.argv[1:3]
 MIB = 1 << 20
 BLOCK = os.urandom(MIB)
-CONNECTED, FAILED = 1, 2
+TAKE, DROP = 1, 2
+TAKEN, FAILED, CONNECTED, ENDED = 1, 2, 3, 4
+ORDER = "=IHH64HH107s3x"
+EVENT = "=IHHiIQQQQ"
 SYS_PIDFD_GETFD = 438
-ENDS = {"TCPREMOTEIP": "192.0.2.7", "TCPREMOTEPORT": "4711", "TCPLOCALIP": "192.0.2.1", "TCPLOCALPORT": "80"}
+HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n"
 
 
 class Listener:
@@ -52,42 +55,45 @@ def dead(kind="tcp"):
     return t.name
 
 
-class Relay:
-    def __init__(self, *targets, client="tcp", proxy="none", timeout=5000, status=True, env=ENDS, buffer=None):
-        place = Listener(client, buffer=buffer)
-        self.client = place.client()
-        conn = place.accept()
-        conn.setblocking(True)
-        self.status, status_w = os.pipe()
-        if status == "gone":
-            os.close(self.status)
-        self.stderr, stderr_w = os.pipe()
-        names = [f"{i}={t if isinstance(t, str) else t.name}" for i, t in enumerate(targets)]
-        # what is opened above 3 is close-on-exec
-        high = [os.dup(fd) for fd in (conn.fileno(), stderr_w, status_w)]
-        actions = [(os.POSIX_SPAWN_DUP2, high[0], 0), (os.POSIX_SPAWN_DUP2, high[0], 1),
-                   (os.POSIX_SPAWN_DUP2, high[1], 2),
-                   (os.POSIX_SPAWN_DUP2, high[2], 3) if status else (os.POSIX_SPAWN_CLOSE, 3)]
-        if not status:
-            actions.insert(0, (os.POSIX_SPAWN_DUP2, high[2], 3))
-        self.pid = os.posix_spawn(PROGRAM, ["berth-relay", str(timeout), proxy, *names], env, file_actions=actions,
-                                  setsigdef=[signal.SIGPIPE])
-        for fd in high + [status_w, stderr_w]:
-            os.close(fd)
-        conn.close()
-        place.socket.close()
+class Worker:
+    """A relay process, and what berthd would be to it."""
 
-    def said(self):
-        """Everything on stderr, to its end."""
-        return b"".join(iter(lambda: os.read(self.stderr, 65536), b"")).decode()
+    def __init__(self, *targets, timeout=5000):
+        self.targets = len(targets)
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.link.settimeout(20)
+        names = [t if isinstance(t, str) else t.name for t in targets]
+        self.pid = os.posix_spawn(PROGRAM, ["berth-relay", str(timeout), *names], {}, setsigdef=[signal.SIGPIPE],
+                                  file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), n) for n in (0, 1)])
+        theirs.close()
+        self.came = {}
 
-    def events(self):
-        """Every status record, to the end of descriptor 3."""
-        all = b"".join(iter(lambda: os.read(self.status, 64), b""))
-        assert len(all) % 8 == 0
-        return list(struct.iter_unpack("=HHi", all))
+    def order(self, kind, slot, fd=None, header=b""):
+        targets = list(range(self.targets)) + [0] * (64 - self.targets)
+        text = struct.pack(ORDER, slot, kind, self.targets, *targets, len(header), header)
+        rights = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        self.link.sendmsg([text], rights)
 
-    def ended(self, want=0):
+    def hear(self):
+        packet = self.link.recv(65536)
+        assert packet and len(packet) % struct.calcsize(EVENT) == 0
+        for slot, kind, target, error, *rest in struct.iter_unpack(EVENT, packet):
+            self.came.setdefault(slot, []).append((kind, target, error, *rest))
+
+    def until(self, slot, kind):
+        """What it has said of a connection, up to the first of this kind."""
+        while not any(e[0] == kind for e in self.came.get(slot, [])):
+            self.hear()
+        return self.came[slot]
+
+    def says_nothing(self, slot):
+        while select.select([self.link], [], [], 0)[0]:
+            self.hear()
+        assert not any(e[0] == ENDED for e in self.came[slot]), "has ended"
+
+    def exited(self, want=0):
+        """It ends by itself, some time after its link has."""
+        self.link.close()
         end = time.monotonic() + 10
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -106,13 +112,47 @@ class Relay:
         with open(f"/proc/{self.pid}/schedstat") as f:
             return int(f.read().split()[0])
 
+    def files(self):
+        return sorted(os.readlink(f"/proc/{self.pid}/fd/{n}").split(":")[0] for n in os.listdir(f"/proc/{self.pid}/fd"))
+
+
+class Relay:
+    """One connection, over a process of its own or of others too."""
+
+    def __init__(self, *targets, client="tcp", header=b"", timeout=5000, buffer=None, worker=None, slot=0):
+        place = Listener(client, buffer=buffer)
+        self.client = place.client()
+        conn = place.accept()
+        conn.setblocking(True)
+        self.worker = worker or Worker(*targets, timeout=timeout)
+        self.slot = slot
+        self.worker.order(TAKE, slot, conn.fileno(), header)
+        conn.close()
+        place.socket.close()
+
+    def events(self):
+        """What became of its targets, until one of them has answered."""
+        self.worker.until(self.slot, CONNECTED)
+        return [e[:3] for e in self.worker.came[self.slot]]
+
+    def ended(self, want=0, alone=True):
+        last = self.worker.until(self.slot, ENDED)[-1]
+        assert last[2] == want, f"status {last[2]}, want {want}"
+        if alone:
+            self.worker.exited()
+        return last
+
+    def runs(self):
+        self.worker.runs()
+        self.worker.says_nothing(self.slot)
+
     def is_idle(self):
         """It comes to rest, and then costs nothing for half a second."""
         time.sleep(0.2)
         self.runs()
-        before = self.cpu_ns()
+        before = self.worker.cpu_ns()
         time.sleep(0.5)
-        cost = self.cpu_ns() - before
+        cost = self.worker.cpu_ns() - before
         self.runs()
         assert cost < 1000000, f"{cost} ns of CPU in half a second"
 
@@ -231,14 +271,12 @@ def next_target():
     t = alive.accept()
     r.client.sendall(b"hello")
     assert read_exactly(t, 5) == b"hello"
-    # descriptor 3 has ended although the connection has not
-    assert r.events() == [(FAILED, 0, errno.ECONNREFUSED), (FAILED, 1, errno.ECONNREFUSED),
+    assert r.events() == [(TAKEN, 0, 0), (FAILED, 0, errno.ECONNREFUSED), (FAILED, 1, errno.ECONNREFUSED),
                           (FAILED, 2, errno.ENOENT), (CONNECTED, 3, 0)]
     r.runs()
     t.close()
     r.client.close()
     r.ended()
-    assert r.said() == ""
 
 
 def all_dead():
@@ -246,8 +284,8 @@ def all_dead():
     r = Relay(a, b)
     assert r.client.recv(1) == b""
     r.ended(69)
-    assert r.said() == f"no target answers: {a}: Connection refused; {b}: Connection refused\n"
-    assert r.events() == [(FAILED, 0, errno.ECONNREFUSED), (FAILED, 1, errno.ECONNREFUSED)]
+    assert [e[:3] for e in r.worker.came[0]] == [(TAKEN, 0, 0), (FAILED, 0, errno.ECONNREFUSED),
+                                                 (FAILED, 1, errno.ECONNREFUSED), (ENDED, 0, 69)]
 
 
 def connect_timeout(kind):
@@ -264,22 +302,21 @@ def connect_timeout(kind):
     alive.accept()
     took = time.monotonic() - start
     assert 0.35 < took < 3, took
-    assert r.events() == [(FAILED, 0, errno.ETIMEDOUT), (CONNECTED, 1, 0)]
+    assert r.events() == [(TAKEN, 0, 0), (FAILED, 0, errno.ETIMEDOUT), (CONNECTED, 1, 0)]
     r.client.close()
     r.ended()
 
 
-def proxy(version, client="tcp"):
-    r, c, t = opened(client=client, proxy=version, env=ENDS if client == "tcp" else {})
-    c.sendall(b"payload")
-    c.shutdown(socket.SHUT_WR)
-    t.shutdown(socket.SHUT_WR)
-    got = b"".join(iter(lambda: t.recv(4096), b""))
-    v2 = b"\r\n\r\n\0\r\nQUIT\n\x21"
-    want = {("v1", "tcp"): b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n", ("v1", "unix"): b"PROXY UNKNOWN\r\n",
-            ("v2", "tcp"): v2 + b"\x11\0\x0c\xc0\0\2\7\xc0\0\2\1\x12\x67\0\x50", ("v2", "unix"): v2 + b"\0\0\0"}
-    assert got == want[version, client] + b"payload", got
-    r.ended()
+def header():
+    """Goes before the client's bytes, and is not counted."""
+    for text in (HEADER, b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0", bytes(107)):
+        r, c, t = opened(header=text)
+        c.sendall(b"payload")
+        c.shutdown(socket.SHUT_WR)
+        t.sendall(b"answer")
+        t.shutdown(socket.SHUT_WR)
+        assert b"".join(iter(lambda: t.recv(4096), b"")) == text + b"payload"
+        assert r.ended()[4:6] == (7, 6)
 
 
 def reset_by_client(how="open"):
@@ -409,52 +446,168 @@ def idle_when_unix_peers_leave():
     r.ended()
 
 
-def nobody_listens():
-    """Descriptor 3 is closed, or nobody reads it."""
-    r, c, t = opened(status=False)
-    assert r.events() == []
-    c.sendall(b"x")
-    read_exactly(t, 1)
-    c.close()
-    t.close()
-    r.ended()
-    alive = Listener("unix")
-    r = Relay(dead(), alive, status="gone")
-    alive.accept().close()
-    r.client.close()
-    r.ended()
+def berthd_leaves():
+    """What was taken is carried on, and what lies in the link is taken; then it ends."""
+    t = Listener()
+    r = Relay(t)
+    one = t.accept()
+    os.kill(r.worker.pid, signal.SIGSTOP)
+    late = Relay(worker=r.worker, slot=1)
+    r.worker.link.close()
+    os.kill(r.worker.pid, signal.SIGCONT)
+    two = t.accept()
+    for c, t in ((r.client, one), (late.client, two)):
+        c.sendall(b"x")
+        assert read_exactly(t, 1) == b"x"
+        r.worker.runs()
+        c.close()
+        t.close()
+    r.worker.exited()
+
+
+def berthd_is_slow():
+    """Nothing is done with a connection before berthd could have heard that it was taken."""
+    t = Listener("unix", backlog=4096)
+    w = Worker(t)
+    place = Listener("unix", backlog=4096)
+    n = 1500
+    w.link.setblocking(False)
+    clients, sent = [], 0
+    for slot in range(n):
+        c = place.client()
+        c.sendall(b"x")
+        conn = place.accept()
+        try:
+            w.order(TAKE, slot, conn.fileno())
+        except BlockingIOError:
+            select.select([], [w.link], [], 0.3)
+            try:
+                w.order(TAKE, slot, conn.fileno())
+            except BlockingIOError:
+                c.close()
+                conn.close()
+                break
+        clients.append(c)
+        conn.close()
+        sent += 1
+    assert 100 < sent < n, f"{sent} orders were taken unheard"
+    # it is stuck: as many as could not be told of have reached no target
+    t.socket.settimeout(0.5)
+    reached = 0
+    try:
+        while True:
+            t.socket.accept()[0].close()
+            reached += 1
+    except TimeoutError:
+        pass
+    assert reached < sent, "all were connected"
+    os.kill(w.pid, signal.SIGKILL)
+    w.link.settimeout(20)
+    gone = False
+    while not gone:
+        try:
+            w.hear()
+        except ConnectionResetError:
+            pass  # said once, before what it had sent
+        except AssertionError:
+            gone = True
+    taken = sum(events[0][0] == TAKEN for events in w.came.values())
+    assert reached <= taken < sent, (reached, taken, sent)
+    os.waitpid(w.pid, 0)
+
+
+def many():
+    """Connections of one process do not know of each other."""
+    t = Listener()
+    w = Worker(t)
+    r = [Relay(worker=w, slot=n) for n in range(4)]
+    ends = [(r[0].client, t.accept())] + [(x.client, t.accept()) for x in r[1:]]
+    # accepted in the order of their orders
+    stuff(ends[0][1])
+    w.order(DROP, 1)
+    assert ends[1][0].recv(1) == b"" and ends[1][1].recv(1) == b""
+    assert r[1].ended(alone=False)[4:6] == (0, 0)
+    reset(ends[2][0])
+    is_reset(ends[2][1])
+    r[2].ended(alone=False)
+    # a number is used again, and one that names nothing is nothing
+    w.came.clear()
+    w.order(DROP, 7)
+    w.order(DROP, 4000000)
+    r[1] = Relay(worker=w, slot=1)
+    ends[1] = (r[1].client, t.accept())
+    out = together(cs=lambda: send_all(ends[1][0], 16), tr=lambda: read_all(ends[1][1]),
+                   ts=lambda: send_all(ends[3][1], 16), cr=lambda: read_all(ends[3][0]))
+    assert out["cs"] == out["tr"] and out["ts"] == out["cr"]
+    ends[1][1].close()
+    end = r[1].ended(alone=False)
+    assert end[4:6] == (16 * (MIB + 8), 0) and end[6] + end[7] > 0
+    assert end[3] > 100, "it takes some memory"
+    for c, s in (ends[0], ends[3]):
+        c.close()
+        s.close()
+    r[3].ended(alone=False)
+    r[0].ended()
 
 
 def little():
-    """What it holds while it relays."""
-    r, c, t = opened()
-    c.sendall(b"x")
-    read_exactly(t, 1)
-    r.events()
-    fds = sorted(os.readlink(f"/proc/{r.pid}/fd/{n}").split(":")[0] for n in os.listdir(f"/proc/{r.pid}/fd"))
-    assert fds == ["pipe"] * 5 + ["socket"] * 2, fds
-    with open(f"/proc/{r.pid}/status") as f:
+    """What it holds while nothing moves: two descriptors a connection."""
+    t = Listener()
+    r = Relay(t)
+    ends = [(r.client, t.accept())]
+    for slot in range(1, 10):
+        ends.append((Relay(worker=r.worker, slot=slot).client, t.accept()))
+    for c, s in ends:
+        c.sendall(b"x")
+        read_exactly(s, 1)
+        s.sendall(b"y")
+        read_exactly(c, 1)
+    r.runs()
+    files = r.worker.files()
+    assert files.count("socket") == 1 + 2 * 10, files
+    assert files.count("pipe") - len([n for n in (2,) if os.readlink(f"/proc/{r.worker.pid}/fd/{n}")
+                                      .startswith("pipe")]) <= 4, files
+    with open(f"/proc/{r.worker.pid}/status") as f:
         status = dict(line.split(":", 1) for line in f)
     assert status["NoNewPrivs"].strip() == "1"
-    print("VmRSS", status["VmRSS"].strip(), "RssAnon", status["RssAnon"].strip())
     libc = ctypes.CDLL(None, use_errno=True)
-    pidfd = os.pidfd_open(r.pid)
-    sockets = [socket.socket(fileno=libc.syscall(SYS_PIDFD_GETFD, pidfd, int(n), 0))
-               for n in os.listdir(f"/proc/{r.pid}/fd") if os.readlink(f"/proc/{r.pid}/fd/{n}").startswith("socket")]
-    own = next(s for s in sockets if s.getpeername() == t.getsockname())
+    pidfd = os.pidfd_open(r.worker.pid)
+    fds = [int(n) for n in os.listdir(f"/proc/{r.worker.pid}/fd")
+           if os.readlink(f"/proc/{r.worker.pid}/fd/{n}").startswith("socket")]
+    sockets = [socket.socket(fileno=libc.syscall(SYS_PIDFD_GETFD, pidfd, n, 0)) for n in fds if n != 0]
+    own = next(s for s in sockets if s.getpeername() == ends[0][1].getsockname())
     assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     for s in sockets:
         s.close()
-    c.close()
-    t.close()
+    for c, s in ends:
+        c.close()
+        s.close()
+    r.ended()
+
+
+def no_descriptors():
+    """Who cannot be taken ends with status 71, and the others go on."""
+    t = Listener()
+    r = Relay(t)
+    s = t.accept()
+    r.client.sendall(b"x")
+    read_exactly(s, 1)
+    resource.prlimit(r.worker.pid, resource.RLIMIT_NOFILE, (4, 4))
+    late = Relay(worker=r.worker, slot=1)
+    assert late.ended(71, alone=False)[:3] == (ENDED, 0, 71)
+    assert [e[0] for e in r.worker.came[1]] == [ENDED]
+    r.client.sendall(b"y")
+    assert read_exactly(s, 1) == b"y"
+    s.close()
+    r.client.close()
     r.ended()
 
 
 def command_lines():
-    good = "0=tcp:127.0.0.1:1"
-    for args in ([], ["100", "none"], ["0", "none", good], ["x", "none", good], ["1x", "none", good],
-                 ["-1", "none", good], ["100", "v3", good], ["100", "none", "tcp:127.0.0.1:1"]):
+    good = "tcp:127.0.0.1:1"
+    for args in ([], ["100"], ["0", good], ["x", good], ["1x", good], ["-1", good], ["100", "0=" + good],
+                 ["100", *[good] * 65], ["100", good, "tcp:localhost:1"]):
         pid = os.posix_spawn(PROGRAM, ["berth-relay", *args], {}, file_actions=[(os.POSIX_SPAWN_CLOSE, 3)])
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 64, args
 
