@@ -16,6 +16,7 @@ static const char *const words[ADMIT_VERDICTS] = {
 	[ADMIT_POOL_FULL] = "pool-full",
 	[ADMIT_LOAD] = "load",
 	[ADMIT_THROTTLED] = "throttled",
+	[ADMIT_PAUSED] = "paused",
 	[ADMIT_DRAINING] = "draining",
 	[ADMIT_RESOURCES] = "resources",
 	[ADMIT_BAD_HEADER] = "bad-header",
@@ -62,6 +63,8 @@ admit_source(const struct admit_source_facts *f)
 enum admit_verdict
 admit_service(const struct admit_service_facts *f)
 {
+	if (f->paused)
+		return ADMIT_PAUSED;
 	if (f->throttled)
 		return ADMIT_THROTTLED;
 	if (is_spent(f->bucket, f->rate, f->now_ns))
@@ -144,7 +147,9 @@ admit_service_rule(const struct admit_service_facts *f, char *buf, size_t size)
 
 	assert(size > 0);
 	buf[0] = '\0';
-	if (v == ADMIT_THROTTLED)
+	if (v == ADMIT_PAUSED)
+		snprintf(buf, size, "the service is paused");
+	else if (v == ADMIT_THROTTLED)
 		snprintf(buf, size, "the service is at fault");
 	else if (v == ADMIT_SERVICE_RATE)
 		rate_rule("limits.rate", f->rate, buf, size);

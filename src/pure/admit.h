@@ -30,7 +30,8 @@ enum admit_verdict {
 	ADMIT_POOL_FULL,	/* limits.connections of berth.json, or what is left beside reserves */
 	ADMIT_LOAD,		/* limits.load of the service or of berth.json */
 	ADMIT_THROTTLED,	/* the service is at fault: see throttle.h */
-	ADMIT_DRAINING,		/* berthd is stopping */
+	ADMIT_PAUSED,		/* the service was told to wait (berthctl pause) */
+	ADMIT_DRAINING,		/* berthd is stopping, or the service is drained, disabled or gone */
 	ADMIT_RESOURCES,	/* no fd, memory or process to be had */
 	ADMIT_BAD_HEADER,	/* proxy_protocol: its PROXY header is bad, missing or late */
 	ADMIT_GONE,		/* reset by the client before a handler was started */
@@ -61,6 +62,7 @@ enum admit_verdict admit_source(const struct admit_source_facts *f);
 /* What decides whether a service's listeners are served. */
 struct admit_service_facts {
 	uint32_t active, limit;		/* live handlers; limits.connections, 0: none */
+	bool paused;			/* pauses.on */
 	bool throttled;			/* throttle_holds() */
 	const struct bucket *bucket;	/* of the service; NULL: full */
 	const struct bucket_rate *rate;	/* limits.rate; NULL: none */
@@ -69,8 +71,8 @@ struct admit_service_facts {
 };
 
 /*
- * ADMIT_THROTTLED, ADMIT_SERVICE_RATE, ADMIT_LOAD, ADMIT_SERVICE_FULL or ADMIT_OK.  Full comes last: it is said only where a
- * place is all that is missing, so that an eviction helps.
+ * ADMIT_PAUSED, ADMIT_THROTTLED, ADMIT_SERVICE_RATE, ADMIT_LOAD, ADMIT_SERVICE_FULL or ADMIT_OK.  Full comes
+ * last: it is said only where a place is all that is missing, so that an eviction helps.
  */
 enum admit_verdict admit_service(const struct admit_service_facts *f);
 

@@ -96,6 +96,7 @@ static const struct {
 	    { .action = OVERFLOW_HOLD } },
 	{ "nor a want of resources", &evict_banner, ADMIT_RESOURCES, 9000 * MS, false,
 	    { .action = OVERFLOW_HOLD } },
+	{ "nor a pause, however long", &timed, ADMIT_PAUSED, 9000 * MS, false, { .action = OVERFLOW_HOLD } },
 	{ "nor the end of berthd", &timed, ADMIT_DRAINING, 9000 * MS, false,
 	    { .action = OVERFLOW_HOLD } },
 };
@@ -122,7 +123,8 @@ test_chains(void)
 {
 	static const struct chain *const all[] = { &wait, &refuse, &banner, &timed, &twice, &evict,
 		&evict_banner, &evict_timed, &late };
-	static const enum admit_verdict no_chain[] = { ADMIT_THROTTLED, ADMIT_RESOURCES, ADMIT_DRAINING };
+	static const enum admit_verdict no_chain[] = { ADMIT_THROTTLED, ADMIT_PAUSED,
+		ADMIT_RESOURCES, ADMIT_DRAINING };
 	char label[128];
 
 	for (size_t i = 0; i < ROWS(all); i++) {
