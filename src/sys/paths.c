@@ -77,6 +77,21 @@ paths_statistics(const char *control)
 }
 
 const char *
+paths_state(void)
+{
+	static char buf[PATH_MAX];
+	const char *given = getenv("STATE_DIRECTORY");
+
+	if (given != NULL && given[0] == '/') {
+		snprintf(buf, sizeof(buf), "%.*s", (int)strcspn(given, ":"), given);
+		return buf;
+	}
+	if (geteuid() == 0)
+		return "/var/lib/berth";
+	return user_path(buf, sizeof(buf), "XDG_STATE_HOME", ".local/state", "berth");
+}
+
+const char *
 paths_helper(const char *name)
 {
 	static const char *const places[] = { "libexec", "../libexec/berth" };

@@ -17,6 +17,12 @@ const char *paths_control(void);
 const char *paths_statistics(const char *control);
 
 /*
+ * What must survive a boot: the first of $STATE_DIRECTORY (systemd.exec(5)), else the user's own place.  NULL: nobody says where.
+ * Static storage.
+ */
+const char *paths_state(void);
+
+/*
  * A program of berth's own: beside the running one, in libexec/ (as it is built), or in ../libexec/berth/ (as it is installed).
  * Static storage; NULL: it is in neither place.
  */

@@ -71,6 +71,8 @@ setup_berth() {
 	for dir in "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"; do
 		[[ ! -O $dir ]] || chmod 0755 "$dir"
 	done
+	# what an administrator has ordered for longer than berthd lives
+	export STATE_DIRECTORY=$T/state
 	mkdir "$SERVICES"
 	: >"$LOG"
 	local user='{}'
