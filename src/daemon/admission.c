@@ -328,9 +328,12 @@ check_service(struct explanation *x, const char *name, struct admit_service_fact
 static void
 explain_service(struct explanation *x, const struct admit_service_facts *f)
 {
-	struct admit_service_facts one = { .throttled = f->throttled, .now_ns = f->now_ns };
+	struct admit_service_facts one = { .paused = f->paused, .now_ns = f->now_ns };
 	char text[ADMIT_RULE_MAX], rate[SCALAR_RATE_MAX];
 
+	check_service(x, "pause", one, "the service is not paused");
+	one.paused = false;
+	one.throttled = f->throttled;
 	check_service(x, "throttle", one, "the service is not at fault");
 	one.throttled = false;
 	if (f->rate != NULL) {
@@ -379,7 +382,11 @@ why_closed(const struct pool_service *ps)
 	if (ps->removed)
 		return "its file is gone";
 	if (!ps->service->enabled)
-		return "it is disabled";
+		return "it is disabled: \"enabled\" of its file is false";
+	if (ps->disabled)
+		return "it is disabled: see berthctl enable";
+	if (ps->drained)
+		return "it is drained: see berthctl resume";
 	TAILQ_FOREACH(l, &ps->listeners, next)
 		if (listener_is_open(l))
 			return NULL;

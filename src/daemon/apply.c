@@ -10,11 +10,22 @@
 #include "../pure/overflow.h"
 #include "../pure/plan.h"
 #include "../sys/log.h"
+#include "../sys/marks.h"
 #include "../sys/onlooker.h"
+#include "../sys/paths.h"
+#include "evict.h"
 #include "farewell.h"
 #include "listener.h"
 #include "post.h"
 #include "proxied.h"
+#include "steer.h"
+
+json_t *
+apply_new_report(void)
+{
+	return json_pack("{s:[],s:[],s:[],s:[],s:[]}", "added", "changed", "removed", "errors",
+	    "notes");
+}
 
 void
 apply_report(json_t *report, const char *key, const char *text)
@@ -183,6 +194,7 @@ take_removal(struct pool_service *ps, json_t *report)
 		post_end_all(ps);
 	ps->removed = true;
 	ps->rebuild = true;
+	steer_forget(ps);
 	free(ps->file);
 	ps->file = NULL;
 	take_errors(ps, &none, report);
@@ -200,6 +212,24 @@ holds_reserve(struct pool *p, const struct scan_file *f)
 	ps = pool_find(p, f->name);
 	return ps != NULL && ps->service != NULL && !ps->removed && !ps->overbooked &&
 	    ps->service->limits.reserve > 0;
+}
+
+/* Who was disabled by an administrator; where that cannot be read it is as it was. */
+static void
+take_marks(struct pool *p, json_t *report)
+{
+	struct pool_service *ps;
+	struct marks marks;
+	struct diag why;
+
+	if (!marks_read(paths_state(), STEER_DISABLED, &marks, &why)) {
+		log_message(RECORD_ERROR, "error", "%s", why.text);
+		apply_report(report, "errors", why.text);
+		return;
+	}
+	TAILQ_FOREACH(ps, &p->services, next)
+		steer_set_disabled(ps, marks_has(&marks, ps->name));
+	marks_free(&marks);
 }
 
 static bool
@@ -228,6 +258,7 @@ take_files(struct pool *p, const struct scan *scan, const struct lookup_table *a
 		else if (full)
 			pool_reset_throttle(ps);
 	}
+	take_marks(p, report);
 	return news;
 }
 
@@ -266,7 +297,7 @@ add_wants(struct apply *a, const struct pool_service *ps, size_t number)
 	const struct service *s = ps->service;
 	struct endpoint_key key;
 
-	if (s == NULL || ps->removed || !s->enabled)
+	if (!pool_is_served(ps))
 		return;
 	for (size_t i = 0; i < s->nlisten; i++) {
 		size_t n = endpoint_count(&s->listen[i]);
@@ -276,6 +307,15 @@ add_wants(struct apply *a, const struct pool_service *ps, size_t number)
 			add_want(a, &key, s->listen[i].text, number);
 		}
 	}
+}
+
+/* It serves the rest of its queue: a reload lets it. */
+static bool
+is_draining(const struct listener *l)
+{
+	const struct pool_service *ps = l->service;
+
+	return l->stopping && ps->drained && pool_is_enabled(ps) && !ps->service->wait;
 }
 
 static void
@@ -297,6 +337,8 @@ gather(struct apply *a, struct pool *p)
 	assert(a->service && a->have && a->have_listener && a->used);
 	TAILQ_FOREACH(ps, &p->services, next) {
 		TAILQ_FOREACH(l, &ps->listeners, next) {
+			if (is_draining(l))
+				continue;
 			if (!listener_is_open(l)) {
 				/* waiting ones are made anew, which tries them at once */
 				ps->rebuild = true;
@@ -418,10 +460,16 @@ close_rest(struct apply *a)
 		if (!ps->rebuild)
 			continue;
 		TAILQ_FOREACH_SAFE(l, &ps->listeners, next, next) {
-			if (!l->fresh)
+			if (!l->fresh && !is_draining(l)) {
 				listener_remove(l);
-			else
-				l->fresh = l->newborn = false;
+				continue;
+			}
+			l->fresh = l->newborn = false;
+			/* it may wait by a rule that is another now */
+			if (l->stopping && l->victim == NULL) {
+				evict_cancel(l);
+				listener_resume(l);
+			}
 		}
 		if (ps->removed)
 			pool_log_held(ps);
@@ -481,9 +529,9 @@ static bool
 any(const struct apply *a, bool (*needs)(const struct service *s))
 {
 	for (size_t n = 0; n < a->nservices; n++) {
-		const struct service *s = a->service[n]->service;
+		const struct pool_service *ps = a->service[n];
 
-		if (s != NULL && s->enabled && !a->service[n]->removed && needs(s))
+		if (pool_is_enabled(ps) && needs(ps->service))
 			return true;
 	}
 	return false;
@@ -504,28 +552,47 @@ count_sockets(const struct scan *scan)
 	return n;
 }
 
+static void
+open_and_close(struct apply *a, struct pool *p)
+{
+	int ret;
+
+	gather(a, p);
+	ret = plan_make(a->have, a->nhave, a->want, a->nwant, a->used);
+	assert(ret == 0);
+	mark_rebuilds(a);
+	move_sockets(a);
+	open_sockets(a);
+	renew_builtins(a);
+	close_rest(a);
+	onlooker_keep(p->onlooker, any(a, needs_looks));
+	proxied_keep(p->proxied, any(a, is_proxied));
+	farewell_keep(p->farewell, any(a, lingers));
+}
+
+void
+apply_sockets(struct pool *p)
+{
+	struct apply a = { 0 };
+	struct pool_service *ps;
+
+	TAILQ_FOREACH(ps, &p->services, next)
+		ps->rebuild = false;
+	open_and_close(&a, p);
+	apply_free(&a);
+}
+
 bool
 apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
     json_t *report)
 {
 	struct apply a = { 0 };
 	bool news;
-	int ret;
 
 	pool_compute_limit(p, count_sockets(scan), full);
 	news = take_files(p, scan, answers, full, report);
-	gather(&a, p);
-	ret = plan_make(a.have, a.nhave, a.want, a.nwant, a.used);
-	assert(ret == 0);
-	mark_rebuilds(&a);
-	move_sockets(&a);
-	open_sockets(&a);
-	renew_builtins(&a);
-	close_rest(&a);
+	open_and_close(&a, p);
 	report_waiting(&a, report);
-	onlooker_keep(p->onlooker, any(&a, needs_looks));
-	proxied_keep(p->proxied, any(&a, is_proxied));
-	farewell_keep(p->farewell, any(&a, lingers));
 	apply_free(&a);
 	return news;
 }

@@ -18,7 +18,11 @@
 bool apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *answers, bool full,
     json_t *report);
 
-/* Add a text to one of the report's arrays. */
+/* The same files, but what is to be open has changed: open and close.  Endpoints that wait are tried again. */
+void apply_sockets(struct pool *p);
+
+/* The report of a reload with nothing in it, and with a text added to one of its arrays. */
+json_t *apply_new_report(void);
 void apply_report(json_t *report, const char *key, const char *text);
 
 #endif

@@ -157,6 +157,17 @@ dispatch_move_short(struct listener *l, struct listener *from)
 	    short_due, l);
 }
 
+void
+dispatch_forget_short(struct listener *l)
+{
+	if (!l->starves)
+		return;
+	TAILQ_REMOVE(&l->service->pool->starved, l, next_starved);
+	l->starves = false;
+	l->pending.short_since_ns = 0;
+	loop_disarm(&l->hold_timer);
+}
+
 /*
  * A start takes more descriptors for a moment than a live handler keeps: in a shortage those for looking are lent, if
  * what will be kept is there without them.
@@ -223,15 +234,16 @@ overflow(struct listener *l, enum admit_verdict v)
 {
 	const struct service *s = l->service->service;
 	struct arrival *a = &l->pending;
+	int64_t now = loop_now(l->service->pool->loop);
+	int64_t from = a->arrived_ns + pauses_within(&l->service->pauses, a->arrived_ns, now);
 	struct overflow_facts f = { .step = s->limits.overflow, .count = s->limits.noverflow,
-		.verdict = v, .age_ns = loop_now(l->service->pool->loop) - a->arrived_ns,
-		.tried = a->tried };
+		.verdict = v, .age_ns = now - from, .tried = a->tried };
 	struct overflow o = overflow_decide(&f);
 	bool tcp = is_tcp(l);
 
 	switch (o.action) {
 	case OVERFLOW_HOLD:
-		listener_hold(l, o.hold_ns != 0 ? a->arrived_ns + o.hold_ns : 0);
+		listener_hold(l, o.hold_ns != 0 ? from + o.hold_ns : 0);
 		if (o.evicts)
 			evict_want(l, true);
 		break;
@@ -248,7 +260,7 @@ overflow(struct listener *l, enum admit_verdict v)
 	}
 }
 
-/* ADMIT_DRAINING: its service is no more; else what its source says. */
+/* ADMIT_DRAINING: its service is no more; ADMIT_PAUSED: it starts nobody now; else what its source says. */
 static enum admit_verdict
 judge_client(struct pool_service *ps, const struct arrival *a, char *rule)
 {
@@ -257,8 +269,10 @@ judge_client(struct pool_service *ps, const struct arrival *a, char *rule)
 	enum admit_verdict v;
 
 	rule[0] = '\0';
-	if (ps->service == NULL || ps->removed || !ps->service->enabled)
+	if (!pool_is_enabled(ps))
 		return ADMIT_DRAINING;
+	if (ps->pauses.on)
+		return ADMIT_PAUSED;
 	f = admission_facts(ps, &who);
 	v = admit_source(&f);
 	admit_source_rule(&f, rule, ADMIT_RULE_MAX);
@@ -289,6 +303,8 @@ dispatch_serve(struct pool_service *ps, const struct child_work *w)
 	char rule[ADMIT_RULE_MAX];
 	enum admit_verdict v = judge_client(ps, w->arrival, rule);
 
+	if (v == ADMIT_OK && ps->drained)
+		v = ADMIT_DRAINING;
 	if (v == ADMIT_OK)
 		v = pool_verdict(ps);
 	if (v == ADMIT_OK) {
@@ -388,6 +404,13 @@ look(struct listener *l)
 
 enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
 
+static void
+one_less(struct listener *l)
+{
+	if (l->quota > 0)
+		l->quota--;
+}
+
 /* The head of the queue becomes the pending connection.  BROKEN: l may be gone. */
 static enum taken
 take(struct listener *l)
@@ -403,7 +426,7 @@ take(struct listener *l)
 			.gid = (gid_t)-1 };
 		l->service->count->accepted++;
 		l->service->pending++;
-		l->quota--;
+		one_less(l);
 		return TAKEN;
 	case SOCK_QUEUE_EMPTY:
 		pool_shortage_over(p, POOL_SHORT_OF_ACCEPT);
@@ -411,7 +434,7 @@ take(struct listener *l)
 		listener_mark_empty(l);
 		return TAKEN_NONE;
 	case SOCK_ONE_LOST:
-		l->quota--;
+		one_less(l);
 		return TAKEN_NONE;
 	case SOCK_NO_RESOURCES:
 		/* accept(2) takes a descriptor before it looks: nobody may be there at all */

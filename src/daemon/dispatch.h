@@ -23,6 +23,9 @@ void dispatch_move_short(struct listener *l, struct listener *from);
 void dispatch_note_refusal(struct pool_service *ps, const struct arrival *a, enum admit_verdict reason,
     const char *rule);
 
+/* What l waits for is not that there are resources again: its time does not run. */
+void dispatch_forget_short(struct listener *l);
+
 /*
  * A connection that is nobody's pending one, and has no place: judge it as any of its service, and start its handler.  What has no place at
  * once is refused.  ADMIT_OK: its fd was taken over; else it was counted and logged, and stays the caller's.
@@ -31,7 +34,7 @@ enum admit_verdict dispatch_serve(struct pool_service *ps, const struct child_wo
 
 /*
  * The same for one that has its place since it was accepted: only its source is judged.  ADMIT_OK: fd and place were taken over; else both
- * stay the caller's, and nothing was counted.  ADMIT_RESOURCES: it may be tried again.  rule: of ADMIT_RULE_MAX bytes.
+ * stay the caller's, and nothing was counted.  ADMIT_RESOURCES, ADMIT_PAUSED: it may be tried again.  rule: of ADMIT_RULE_MAX bytes.
  */
 enum admit_verdict dispatch_serve_placed(struct pool_service *ps, const struct child_work *w, char *rule);
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -449,6 +450,31 @@ listener_remove(struct listener *l)
 		dispatch_refuse(l, ADMIT_DRAINING, NULL);
 	close_socket(l);
 	forget(l);
+}
+
+void
+listener_drain(struct listener *l)
+{
+	const struct service *s = l->service->service;
+	int queue = listener_queue(l);
+
+	if (l->stopping)
+		return;
+	if (s == NULL || s->wait || !listener_is_open(l))
+		queue = 0;
+	l->quota = queue >= 0 ? queue : INT_MAX;
+	l->stopping = true;
+	if (l->quota == 0 && l->pending.fd < 0)
+		listener_remove(l);
+	else
+		listener_mark_ready(l);
+}
+
+void
+listener_undrain(struct listener *l)
+{
+	l->stopping = false;
+	l->quota = 0;
 }
 
 void

@@ -34,6 +34,15 @@ void listener_take(struct listener *l, struct listener *from);
 /* Close the socket (a pending connection is refused as `draining`), forget the listener.  NULL is harmless. */
 void listener_remove(struct listener *l);
 
+/*
+ * Serve what its queue holds now (of a unix socket where the kernel does not tell: until it is empty), then remove it; at once
+ * where nobody waits, and with `wait`, whose handlers accept by themselves.  l may be gone afterwards.
+ */
+void listener_drain(struct listener *l);
+
+/* It goes on after all. */
+void listener_undrain(struct listener *l);
+
 /* Its queue may hold connections; it was seen empty. */
 void listener_mark_ready(struct listener *l);
 void listener_mark_empty(struct listener *l);

@@ -30,9 +30,7 @@ struct mux {
 static bool
 is_reachable(const struct pool_service *ps)
 {
-	const struct service *s = ps->service;
-
-	return s != NULL && s->tcpmux && s->enabled && !ps->removed;
+	return pool_is_enabled(ps) && ps->service->tcpmux;
 }
 
 static bool

@@ -27,6 +27,7 @@
 #define REFUSAL_WINDOW_NS 5000000000LL
 
 static void read_machine(struct pool *p);
+static void recount_reserve(struct pool_service *ps);
 
 static void
 note_start(struct pool *p)
@@ -266,6 +267,7 @@ pool_reap_service(struct pool_service *ps)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 	TAILQ_REMOVE(&p->services, ps, next);
 	p->unused -= ps->unused;
+	loop_disarm(&ps->drain_timer);
 	loop_disarm(&ps->throttle_timer);
 	loop_disarm(&ps->gate_timer);
 	loop_disarm(&ps->held_timer);
@@ -281,6 +283,18 @@ pool_reap_service(struct pool_service *ps)
 	free(ps->file);
 	free(ps->name);
 	free(ps);
+}
+
+bool
+pool_is_enabled(const struct pool_service *ps)
+{
+	return ps->service != NULL && !ps->removed && ps->service->enabled && !ps->disabled;
+}
+
+bool
+pool_is_served(const struct pool_service *ps)
+{
+	return pool_is_enabled(ps) && !ps->drained;
 }
 
 void
@@ -314,7 +328,7 @@ pool_service_facts(const struct pool_service *ps)
 {
 	const struct service *s = ps->service;
 	struct pool *p = ps->pool;
-	struct admit_service_facts f = { .active = ps->active,
+	struct admit_service_facts f = { .active = ps->active, .paused = ps->pauses.on,
 		.throttled = throttle_holds(&ps->throttle), .bucket = &ps->bucket,
 		.now_ns = loop_now(p->loop) };
 
@@ -437,6 +451,7 @@ pool_refresh(struct pool *p)
 		TAILQ_REMOVE(&p->touched, ps, next_touched);
 		ps->touched = false;
 		check_accounts(ps);
+		recount_reserve(ps);
 		decide_gate(ps);
 		serve = ps->gate == ADMIT_OK ? has_listeners(ps) : can_act(ps, ps->gate);
 		if (!serve)
@@ -520,8 +535,9 @@ pool_served(struct pool_service *ps)
 uint32_t
 pool_reserve(const struct pool_service *ps)
 {
-	return ps->service != NULL && !ps->removed && !ps->overbooked && ps->service->enabled
-	    ? ps->service->limits.reserve : 0;
+	bool over = ps->drained && TAILQ_EMPTY(&ps->listeners);
+
+	return pool_is_enabled(ps) && !ps->overbooked && !over ? ps->service->limits.reserve : 0;
 }
 
 /* How much of its reserve is free: places that are nobody else's. */

@@ -25,6 +25,7 @@
 #include "../pure/backoff.h"
 #include "../pure/capacity.h"
 #include "../pure/lines.h"
+#include "../pure/pauses.h"
 #include "../pure/peers.h"
 #include "../pure/ratelog.h"
 #include "../pure/spec.h"
@@ -134,6 +135,11 @@ struct pool_service {
 	bool overbooked;			/* its reserve does not fit into the pool: it has none */
 	bool seen, rebuild;			/* during a reload only */
 	enum admit_verdict gate;
+	/* what was ordered (steer.h) */
+	struct pauses pauses;
+	bool drained;				/* its endpoints close, or are closed */
+	bool disabled;				/* by an administrator, for longer than berthd lives */
+	struct loop_timer drain_timer;
 	struct throttle throttle;
 	struct loop_timer throttle_timer;
 	struct bucket bucket;			/* limits.rate */
@@ -228,6 +234,12 @@ struct pool_service *pool_add(struct pool *p, const char *name);
 /* Free a removed service as soon as nothing of it runs any more. */
 void pool_reap_service(struct pool_service *ps);
 
+/* Has it a good file, and neither that nor an administrator says that it is disabled? */
+bool pool_is_enabled(const struct pool_service *ps);
+
+/* ... and are its endpoints to be open? */
+bool pool_is_served(const struct pool_service *ps);
+
 /* Something that decides about this service has changed. */
 void pool_touch(struct pool_service *ps);
 
@@ -254,7 +266,7 @@ void pool_served(struct pool_service *ps);
 /* While limits.load of berth.json holds somebody back, see to it that it is looked at again. */
 void pool_watch_load(struct pool *p);
 
-/* The reserve that it has in fact: none without a file, disabled, or where it does not fit. */
+/* The reserve that it has in fact: none without a file, disabled, when it was drained, or where it does not fit. */
 uint32_t pool_reserve(const struct pool_service *ps);
 
 /* Take and give back one place of the pool and of the service. */

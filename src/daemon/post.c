@@ -301,7 +301,7 @@ post_fill(struct pool_service *ps)
 	const struct service *s = ps->service;
 	struct listener *l;
 
-	if (s == NULL || !s->wait || ps->removed || !s->enabled || s->handlers.min == 0)
+	if (!pool_is_served(ps) || !s->wait || s->handlers.min == 0)
 		return;
 	TAILQ_FOREACH(l, &ps->listeners, next) {
 		if (lead(l) != l || !listener_is_open(l) || l->handlers >= s->handlers.min)

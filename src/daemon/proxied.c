@@ -138,6 +138,8 @@ try(struct reading *r)
 
 	if (v == ADMIT_OK)
 		settle(r);
+	else if (v == ADMIT_PAUSED)
+		loop_disarm(&r->deadline);
 	else if (v == ADMIT_RESOURCES && loop_now(loop) - r->known_ns < SHORT_NS)
 		loop_arm(loop, &r->deadline, loop_now(loop) + SHORT_AGAIN_NS, try_due, r);
 	else
@@ -334,10 +336,25 @@ proxied_keep(struct proxied *x, bool keep)
 }
 
 void
-proxied_refuse_all(struct proxied *x)
+proxied_refuse(struct proxied *x, const struct pool_service *ps)
 {
-	while (!TAILQ_EMPTY(&x->list))
-		refuse(TAILQ_FIRST(&x->list), ADMIT_DRAINING, NULL);
+	struct reading *r, *after;
+
+	TAILQ_FOREACH_SAFE(r, &x->list, next, after)
+		if (ps == NULL || r->service == ps)
+			refuse(r, ADMIT_DRAINING, NULL);
+}
+
+void
+proxied_resume(struct proxied *x, const struct pool_service *ps)
+{
+	struct reading *r, *after;
+
+	TAILQ_FOREACH_SAFE(r, &x->list, next, after)
+		if (r->service == ps && r->known_ns != 0) {
+			r->known_ns = loop_now(x->pool->loop);
+			try(r);
+		}
 }
 
 void
@@ -345,7 +362,7 @@ proxied_free(struct proxied *x)
 {
 	if (x == NULL)
 		return;
-	proxied_refuse_all(x);
+	proxied_refuse(x, NULL);
 	proxied_keep(x, false);
 	aide_fini(&x->aide);
 	free(x);

@@ -16,8 +16,11 @@ struct proxied;
 struct proxied *proxied_new(struct pool *p);	/* NULL: no memory */
 void proxied_free(struct proxied *x);		/* NULL is harmless */
 
-/* berthd ends: whose header is not read yet is refused as `draining`. */
-void proxied_refuse_all(struct proxied *x);
+/* A service, or all of berthd (NULL), ends: whoever has no handler yet is refused as `draining`. */
+void proxied_refuse(struct proxied *x, const struct pool_service *ps);
+
+/* It is not paused any more: those whose header is known get their handlers. */
+void proxied_resume(struct proxied *x, const struct pool_service *ps);
 
 /* From now on the aide is there, or not: whether any service has proxy_protocol. */
 void proxied_keep(struct proxied *x, bool keep);

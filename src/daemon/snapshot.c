@@ -7,6 +7,7 @@
 #include "../sys/log.h"
 #include "child.h"
 #include "listener.h"
+#include "steer.h"
 
 #ifndef BERTH_VERSION
 #define BERTH_VERSION "unknown"
@@ -86,6 +87,15 @@ snapshot_endpoint(const struct listener *l)
 	    queue >= 0 ? json_integer(queue) : json_null());
 }
 
+/* NULL: it is not. */
+static const char *
+disabled_by(const struct pool_service *ps)
+{
+	if (ps->disabled)
+		return "state";
+	return ps->service != NULL && !ps->service->enabled ? "file" : NULL;
+}
+
 static const char *
 state_of(const struct pool_service *ps)
 {
@@ -97,8 +107,12 @@ state_of(const struct pool_service *ps)
 		return "draining";
 	if (ps->errors.count > 0)
 		return "invalid";
-	if (ps->service != NULL && !ps->service->enabled)
+	if (disabled_by(ps) != NULL)
 		return "disabled";
+	if (ps->drained)
+		return steer_is_over(ps) ? "drained" : "draining";
+	if (ps->pauses.on)
+		return "paused";
 	TAILQ_FOREACH(l, &ps->listeners, next)
 		if (listener_is_open(l))
 			return "open";
@@ -111,12 +125,14 @@ gate_of(const struct pool_service *ps)
 {
 	enum admit_verdict gate = ps->gate;
 
-	if (ps->pool->draining)
+	if (ps->pool->draining || ps->drained)
 		return admit_word(ADMIT_DRAINING);
 	if (TAILQ_EMPTY(&ps->listeners))
 		return NULL;
-	if (gate == ADMIT_OK)
-		gate = pool_gate(ps);
+	if (ps->pauses.on)
+		gate = ADMIT_PAUSED;
+	else if (gate == ADMIT_OK || gate == ADMIT_PAUSED)
+		gate = pool_verdict(ps);
 	return gate != ADMIT_OK ? admit_word(gate) : NULL;
 }
 
@@ -135,6 +151,7 @@ snapshot_service(const struct pool_service *ps, bool buckets)
 	    "state", state_of(ps), "gate", text(gate_of(ps)), "active",
 	    (json_int_t)(ps->active - ps->reading), "limit", (json_int_t)(s != NULL ? s->limits.connections : 0), "endpoints",
 	    endpoints, "errors", strings(&ps->errors), "warnings", warnings);
+	json_object_set_new(all, "disabled", text(disabled_by(ps)));
 	json_object_set_new(all, "pending", json_integer((json_int_t)(ps->pending + ps->reading)));
 	json_object_update_new(all, stats_json(ps->count, buckets));
 	return all;

@@ -1,7 +1,5 @@
 #include "stop.h"
 
-#include <limits.h>
-
 #include "child.h"
 #include "listener.h"
 #include "post.h"
@@ -9,22 +7,14 @@
 
 static struct loop_timer grace;
 
-/* What the queue holds now; of a unix socket only "until it is empty" can be known. */
+/* Who is paused would wait for the end of the grace, in vain. */
 static void
 stop_listener(struct listener *l)
 {
-	const struct service *s = l->service->service;
-	int queue = listener_is_open(l) ? sock_queue(l->sock.fd) : 0;
-
-	/* its handlers accept by themselves: they are asked to end, and what waits is theirs no more */
-	if (s == NULL || s->wait)
-		queue = 0;
-	l->quota = queue >= 0 ? queue : INT_MAX;
-	l->stopping = true;
-	if (l->quota == 0 && l->pending.fd < 0)
+	if (l->service->pauses.on)
 		listener_remove(l);
 	else
-		listener_mark_ready(l);
+		listener_drain(l);
 }
 
 static void
@@ -46,7 +36,7 @@ grace_over(void *arg)
 	struct child *c, *next;
 
 	each_listener(p, listener_remove);
-	proxied_refuse_all(p->proxied);
+	proxied_refuse(p->proxied, NULL);
 	TAILQ_FOREACH(ps, &p->services, next)
 		TAILQ_FOREACH_SAFE(c, &ps->children, next, next)
 			child_end(c, CAUSE_STOP);
@@ -63,8 +53,11 @@ stop_begin(struct pool *p, int64_t grace_ns, bool leave)
 		p->leaving = true;
 		return;
 	}
-	TAILQ_FOREACH(ps, &p->services, next)
+	TAILQ_FOREACH(ps, &p->services, next) {
 		post_end_all(ps);
+		if (ps->pauses.on)
+			proxied_refuse(p->proxied, ps);
+	}
 	each_listener(p, stop_listener);
 	loop_arm(p->loop, &grace, loop_now(p->loop) + grace_ns, grace_over, p);
 }
@@ -99,7 +92,7 @@ stop_fini(struct pool *p)
 
 	loop_disarm(&grace);
 	each_listener(p, listener_remove);
-	proxied_refuse_all(p->proxied);
+	proxied_refuse(p->proxied, NULL);
 	loop_disarm(&p->shortage_timer);
 	TAILQ_FOREACH_SAFE(ps, &p->services, next, next) {
 		struct child *c, *next_child;

@@ -26,7 +26,7 @@ explained() {
 	start_berthd
 	explained 0 x 127.0.0.2 admitted ok '^$' '^is served$'
 	assert_equal "$(explain x 127.0.0.2 '[.checks[].check] | join(" ")')" \
-	    'endpoints access penalties connections_per_source rate_per_source throttle rate load connections pool'
+	    'endpoints access penalties connections_per_source rate_per_source pause throttle rate load connections pool'
 	assert_equal "$(explain x 127.0.0.2 '[.checks[].verdict] | unique | join(" ")')" passes
 	run ctl explain x --peer 127.0.0.2
 	assert_success
