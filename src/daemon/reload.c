@@ -16,6 +16,7 @@
 #include "../sys/notify.h"
 #include "../sys/paths.h"
 #include "apply.h"
+#include "preview.h"
 #include "scan.h"
 
 #define QUIET_NS 100000000LL	/* files are read when nothing has changed for that long ... */
@@ -33,6 +34,8 @@ struct reload {
 	struct reload_options opt;
 	struct settings *settings;
 	struct diag_list bad_settings;	/* as of the last reading */
+	int log_level;			/* by an administrator; -1: as configured */
+	struct preview *preview;
 	char *const *directories;
 	struct dirwatch *watch;
 	struct scan scan;
@@ -56,13 +59,6 @@ struct reload {
 };
 
 static void begin(void *arg);
-
-static json_t *
-new_report(void)
-{
-	return json_pack("{s:[],s:[],s:[],s:[],s:[]}", "added", "changed", "removed", "errors",
-	    "notes");
-}
 
 /* ---- berth.json ---- */
 
@@ -108,27 +104,35 @@ same_ident(const struct spec_ident *a, const struct spec_ident *b)
 	    same_text(a->name, b->name);
 }
 
-static void
-apply_log(const struct reload *r, const struct settings *s)
+static int
+configured_level(const struct reload *r)
 {
+	return r->opt.log_level >= 0 ? r->opt.log_level : r->settings->log_level;
+}
+
+static void
+apply_log(const struct reload *r)
+{
+	const struct settings *s = r->settings;
+
 	pool_log_all_held(r->pool);
 	log_open(r->pool->loop, s->log_target,
 	    r->opt.log_format >= 0 ? (enum spec_log_format)r->opt.log_format : s->log_format,
-	    r->opt.log_level >= 0 ? r->opt.log_level : s->log_level);
+	    r->log_level >= 0 ? r->log_level : configured_level(r));
 }
 
 /* What a reload cannot change keeps its old value, and is noted. */
 static void
-keep_fixed(struct reload *r, struct settings *now)
+note_fixed(const struct reload *r, const struct settings *now, json_t *report)
 {
-	struct settings *old = r->settings;
+	const struct settings *old = r->settings;
 
 	if (!same_strings(old->services, now->services) && r->opt.services == NULL)
-		apply_report(r->report, "notes", "services: takes effect at the next start");
+		apply_report(report, "notes", "services: takes effect at the next start");
 	if (!same_text(old->control_socket, now->control_socket) && r->opt.control == NULL)
-		apply_report(r->report, "notes", "control.socket: takes effect at the next start");
+		apply_report(report, "notes", "control.socket: takes effect at the next start");
 	if (!same_ident(&old->control_group, &now->control_group))
-		apply_report(r->report, "notes", "control.group: takes effect at the next start");
+		apply_report(report, "notes", "control.group: takes effect at the next start");
 }
 
 static const char *
@@ -151,7 +155,9 @@ read_settings(struct reload *r)
 	r->bad_settings = errs;
 	if (now == NULL)
 		return;
-	keep_fixed(r, now);
+	note_fixed(r, now, r->report);
+	if (now->log_level != r->settings->log_level)
+		r->log_level = -1;
 	if (!(r->settings->defaults == now->defaults ||
 		(r->settings->defaults != NULL && now->defaults != NULL &&
 		    json_equal(r->settings->defaults, now->defaults))))
@@ -168,7 +174,7 @@ read_settings(struct reload *r)
 	r->settings->control_group = group;
 	settings_free(r->settings);
 	r->settings = now;
-	apply_log(r, now);
+	apply_log(r);
 	pool_set_limits(r->pool, now->limits_connections, now->limits_load);
 }
 
@@ -388,6 +394,7 @@ static void
 look_up(struct reload *r)
 {
 	bool open = false;
+	char why[128];
 
 	for (size_t i = 0; i < r->now.count; i++)
 		if (r->now.file[i].service != NULL)
@@ -404,12 +411,8 @@ look_up(struct reload *r)
 	r->query = identity_start(r->pool->loop, &r->asked, looked_up, r);
 	if (r->query != NULL)
 		return;
-	for (size_t i = 0; i < r->asked.count; i++)
-		if (r->asked.entry[i].state == LOOKUP_OPEN) {
-			r->asked.entry[i].state = LOOKUP_FAILED;
-			snprintf(r->asked.entry[i].error, sizeof(r->asked.entry[i].error),
-			    "no process for look-ups: %s", strerror(errno));
-		}
+	snprintf(why, sizeof(why), "no process for look-ups: %s", strerror(errno));
+	lookup_fail(&r->asked, why);
 	looked_up(r);
 }
 
@@ -429,7 +432,7 @@ begin(void *arg)
 	r->first_change_ns = 0;
 	r->running_for = r->waiting;
 	r->waiting = NULL;
-	r->report = new_report();
+	r->report = apply_new_report();
 	assert(r->report != NULL);
 	if (r->first == NULL)
 		notify_reloading(loop_now(r->pool->loop));
@@ -439,6 +442,45 @@ begin(void *arg)
 		.gid = r->pool->daemon.gid, .defaults = r->settings->defaults };
 	scan_directories(&r->now, &r->scan, r->reread, &r->ctx, r->directories, r->watch);
 	look_up(r);
+}
+
+/* ---- only looking ---- */
+
+/* What berth.json says now, and what of it a reload could not change. */
+static void
+describe_preview(void *arg, struct preview_facts *facts, json_t *report)
+{
+	const struct reload *r = arg;
+	struct diag_list errs = { 0 };
+	struct settings *now = reload_read_settings(settings_file(r), r->opt.settings_file != NULL, &errs);
+	const struct settings *s = now != NULL ? now : r->settings;
+
+	for (size_t i = 0; i < errs.count; i++)
+		apply_report(report, "errors", errs.text[i]);
+	diag_list_free(&errs);
+	if (now != NULL)
+		note_fixed(r, now, report);
+	*facts = (struct preview_facts){ .pool = r->pool, .directories = r->directories,
+		.before = &r->scan, .known = &r->known, .defaults = json_incref(s->defaults),
+		.limit = s->limits_connections != 0 ? s->limits_connections
+		    : capacity_of(&r->pool->capacity).connections };
+	settings_free(now);
+}
+
+bool
+reload_preview(struct reload *r, reload_done *done, void *arg)
+{
+	if (r->stopped)
+		return false;
+	preview_ask(r->preview, done, arg);
+	return true;
+}
+
+void
+reload_set_log_level(struct reload *r, int level)
+{
+	r->log_level = level;
+	apply_log(r);
 }
 
 /* ---- from outside ---- */
@@ -455,6 +497,8 @@ reload_new(struct pool *p, const struct reload_options *opt, struct settings *se
 	r->settings = settings;
 	r->first = first;
 	r->first_arg = arg;
+	r->log_level = -1;
+	r->preview = preview_new(p->loop, describe_preview, r);
 	r->directories = opt->services != NULL ? opt->services
 	    : settings->services != NULL       ? settings->services
 					       : paths_services();
@@ -478,6 +522,7 @@ reload_free(struct reload *r)
 	if (r == NULL)
 		return;
 	reload_stop(r);
+	preview_free(r->preview);
 	dirwatch_free(r->watch);
 	scan_fini(&r->scan);
 	lookup_free(&r->known);
@@ -547,12 +592,13 @@ reload_forget(struct reload *r, void *arg)
 		return;
 	forget_in(r->waiting, arg);
 	forget_in(r->running_for, arg);
+	preview_forget(r->preview, arg);
 }
 
 void
 reload_stop(struct reload *r)
 {
-	json_t *report = new_report();
+	json_t *report = apply_new_report();
 	struct waiter *a = r->running_for, *b = r->waiting;
 
 	r->stopped = true;
@@ -561,6 +607,7 @@ reload_stop(struct reload *r)
 	r->query = NULL;
 	r->running = false;
 	r->running_for = r->waiting = NULL;
+	preview_stop(r->preview);
 	apply_report(report, "errors", "berthd is stopping");
 	answer(a, report);
 	answer(b, report);

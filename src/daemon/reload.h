@@ -38,6 +38,15 @@ void reload_free(struct reload *r);
 /* Begin with the first run. */
 void reload_start(struct reload *r);
 
+/*
+ * Tell what reload_all() would report now: nothing is changed, opened or tried.  Likewise coalesced, and done is likewise never called from
+ * within.  What only an attempt tells (that an address is taken by another program) is not in it.
+ */
+bool reload_preview(struct reload *r, reload_done *done, void *arg);
+
+/* What is written to the log (syslog(3)), until a reload that finds another level configured, or a restart. */
+void reload_set_log_level(struct reload *r, int level);
+
 /* The settings in force. */
 const struct settings *reload_settings(const struct reload *r);
 

@@ -133,6 +133,17 @@ lookup_keep_failed(struct lookup_table *now, const struct lookup_table *before)
 }
 
 void
+lookup_fail(struct lookup_table *t, const char *why)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->entry[i].state != LOOKUP_OPEN)
+			continue;
+		t->entry[i].state = LOOKUP_FAILED;
+		snprintf(t->entry[i].error, sizeof(t->entry[i].error), "%s", why);
+	}
+}
+
+void
 lookup_free(struct lookup_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {

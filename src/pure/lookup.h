@@ -62,6 +62,9 @@ const struct lookup *lookup_find_id(const struct lookup_table *t, enum lookup_ki
  */
 void lookup_keep_good(struct lookup_table *now, const struct lookup_table *before);
 
+/* What is OPEN has FAILED, for this reason. */
+void lookup_fail(struct lookup_table *t, const char *why);
+
 /* What is OPEN in `now` and FAILED in `before` has failed without being asked again. */
 void lookup_keep_failed(struct lookup_table *now, const struct lookup_table *before);
 

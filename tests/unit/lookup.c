@@ -147,12 +147,29 @@ test_keep_failed(void)
 	}
 }
 
+static void
+test_fail(void)
+{
+	struct lookup_table t = {0};
+
+	lookup_ask_name(&t, LOOKUP_USER, "open");
+	lookup_ask_name(&t, LOOKUP_USER, "found");
+	t.entry[1].state = LOOKUP_FOUND;
+	lookup_fail(&t, "no process");
+	UNIT_CHECK("what is open has failed", t.entry[0].state == LOOKUP_FAILED &&
+	    strcmp(t.entry[0].error, "no process") == 0, "state %d", t.entry[0].state);
+	UNIT_CHECK("an answer is left alone", t.entry[1].state == LOOKUP_FOUND, "state %d",
+	    t.entry[1].state);
+	lookup_free(&t);
+}
+
 int
 main(void)
 {
 	test_ask();
 	test_keep_good();
 	test_keep_failed();
+	test_fail();
 	test_fresh();
 	return unit_done();
 }
