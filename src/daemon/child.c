@@ -448,6 +448,7 @@ child_end(struct child *c, enum cause cause)
 	int64_t stop_ns = EVICTED_KILL_NS;
 
 	if (c->state == CHILD_HELD) {
+		c->cause = cause;
 		child_kill(c);
 		return;
 	}
@@ -673,7 +674,8 @@ settle(struct child *c)
 	if (c->killed_early && c->state == CHILD_RUNNING) {
 		/* the KILL that it was sent half-made is on its way */
 		c->state = CHILD_KILLED;
-		c->cause = CAUSE_STOP;
+		if (c->cause == CAUSE_EXIT)
+			c->cause = CAUSE_STOP;
 		loop_disarm(&c->timer);
 		loop_disarm(&c->watch);
 	}

@@ -6,6 +6,7 @@
 #include "admission.h"
 #include "control.h"
 #include "monitor.h"
+#include "orders.h"
 #include "snapshot.h"
 
 static struct pool *
@@ -14,8 +15,8 @@ pool_of(const struct client *c)
 	return control_pool(client_control(c));
 }
 
-static const char *
-string_of(const struct wire_call *call, const char *key)
+const char *
+methods_string(const struct wire_call *call, const char *key)
 {
 	return json_string_value(json_object_get(call->parameters, key));
 }
@@ -31,7 +32,7 @@ get_info(struct client *c, const struct wire_call *call)
 static void
 get_description(struct client *c, const struct wire_call *call)
 {
-	const char *name = string_of(call, "interface"), *text = NULL;
+	const char *name = methods_string(call, "interface"), *text = NULL;
 
 	if (strcmp(name, "io.berth.Control") == 0)
 		text = wire_interface_control;
@@ -44,11 +45,10 @@ get_description(struct client *c, const struct wire_call *call)
 		client_reply(c, call, json_pack("{s:s}", "description", text));
 }
 
-/* The service that a call names; NULL: it was answered with an error. */
-static struct pool_service *
-named_service(struct client *c, const struct wire_call *call)
+struct pool_service *
+methods_service(struct client *c, const struct wire_call *call)
 {
-	const char *name = string_of(call, "service");
+	const char *name = methods_string(call, "service");
 	struct pool_service *ps = pool_find(pool_of(c), name);
 
 	if (ps == NULL)
@@ -59,7 +59,7 @@ named_service(struct client *c, const struct wire_call *call)
 static void
 show(struct client *c, const struct wire_call *call)
 {
-	struct pool_service *ps = named_service(c, call);
+	struct pool_service *ps = methods_service(c, call);
 	json_t *shown;
 
 	if (ps == NULL)
@@ -71,16 +71,15 @@ show(struct client *c, const struct wire_call *call)
 	client_reply(c, call, shown);
 }
 
-/* The service that a call may name: true with *ps NULL where it names none; false: it was answered with an error. */
-static bool
-any_service(struct client *c, const struct wire_call *call, struct pool_service **ps)
+bool
+methods_any_service(struct client *c, const struct wire_call *call, struct pool_service **ps)
 {
 	json_t *name = json_object_get(call->parameters, "service");
 
 	*ps = NULL;
 	if (name == NULL || json_is_null(name))
 		return true;
-	return (*ps = named_service(c, call)) != NULL;
+	return (*ps = methods_service(c, call)) != NULL;
 }
 
 static void
@@ -124,7 +123,7 @@ list(struct client *c, const struct wire_call *call)
 	struct pool_service *ps;
 	struct listing *l;
 
-	if (!any_service(c, call, &ps))
+	if (!methods_any_service(c, call, &ps))
 		return;
 	if (ps != NULL) {
 		client_reply(c, call, json_pack("{s:[o]}", "services", snapshot_service(ps, buckets)));
@@ -162,7 +161,7 @@ connections(struct client *c, const struct wire_call *call)
 	struct pool_service *ps;
 	struct survey *s;
 
-	if (!any_service(c, call, &ps))
+	if (!methods_any_service(c, call, &ps))
 		return;
 	s = survey_new(pool_of(c), ps, SURVEY_ALL);
 	if (s == NULL)
@@ -171,8 +170,8 @@ connections(struct client *c, const struct wire_call *call)
 		client_begin(c, call, &surveying, s);
 }
 
-static void
-bad_parameter(struct client *c, const struct wire_call *call, const char *name)
+void
+methods_bad_parameter(struct client *c, const struct wire_call *call, const char *name)
 {
 	client_fail(c, call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
 }
@@ -180,8 +179,8 @@ bad_parameter(struct client *c, const struct wire_call *call, const char *name)
 static void
 explain(struct client *c, const struct wire_call *call)
 {
-	struct pool_service *ps = named_service(c, call);
-	const char *text = string_of(call, "peer");
+	struct pool_service *ps = methods_service(c, call);
+	const char *text = methods_string(call, "peer");
 	struct admission_client who;
 	struct addr peer;
 	struct diag why;
@@ -189,7 +188,7 @@ explain(struct client *c, const struct wire_call *call)
 	if (ps == NULL)
 		return;
 	if (!source_parse_peer(text, &peer, &who.uid, &why)) {
-		bad_parameter(c, call, "peer");
+		methods_bad_parameter(c, call, "peer");
 		return;
 	}
 	if (ps->service == NULL) {
@@ -206,26 +205,28 @@ penalties(struct client *c, const struct wire_call *call)
 {
 	struct pool_service *ps;
 
-	if (any_service(c, call, &ps))
+	if (methods_any_service(c, call, &ps))
 		client_reply(c, call, admission_penalties(pool_of(c), ps));
 }
 
 static void
 forgive(struct client *c, const struct wire_call *call)
 {
-	const char *text = string_of(call, "source");
+	const char *text = methods_string(call, "source");
 	struct pool_service *ps;
 	struct source within;
 	struct diag why;
 	bool all = strcmp(text, "all") == 0;
 
-	if (!any_service(c, call, &ps))
+	if (!methods_any_service(c, call, &ps))
 		return;
 	if (!all && !source_parse(text, &within, &why))
-		bad_parameter(c, call, "source");
-	else
+		methods_bad_parameter(c, call, "source");
+	else {
+		orders_log(c, "forgive", ps);
 		client_reply(c, call, json_pack("{s:I}", "forgiven", (json_int_t)admission_forgive(
 		    pool_of(c), ps, all ? NULL : &within)));
+	}
 }
 
 static void
@@ -234,10 +235,10 @@ monitor(struct client *c, const struct wire_call *call)
 	json_int_t past = json_integer_value(json_object_get(call->parameters, "past"));
 	struct pool_service *ps;
 
-	if (!any_service(c, call, &ps))
+	if (!methods_any_service(c, call, &ps))
 		return;
 	if (past < 0)
-		bad_parameter(c, call, "past");
+		methods_bad_parameter(c, call, "past");
 	else
 		monitor_begin(c, call, pool_of(c)->stats, ps == NULL ? NULL : ps->name,
 		    (uint64_t)past);
@@ -261,8 +262,13 @@ static void
 reload(struct client *c, const struct wire_call *call)
 {
 	struct reload *r = control_reload(client_control(c));
+	bool dry = json_is_true(json_object_get(call->parameters, "dry_run"));
 
-	if (reload_all(r, reload_done_for, c))
+	if (!dry && !methods_may_change(c, call))
+		return;
+	if (!dry)
+		orders_log(c, "reload", NULL);
+	if ((dry ? reload_preview : reload_all)(r, reload_done_for, c))
 		client_begin(c, call, &reloading, r);
 	else
 		client_reply(c, call, json_pack("{s:[],s:[],s:[],s:[s],s:[]}", "added", "changed",
@@ -292,7 +298,15 @@ static const struct method {
 	{ "io.berth.Control.Penalties", METHOD_READS, penalties },
 	{ "io.berth.Control.Forgive", METHOD_CHANGES, forgive },
 	{ "io.berth.Control.Monitor", METHOD_STREAMS, monitor },
-	{ "io.berth.Control.Reload", METHOD_CHANGES, reload },
+	{ "io.berth.Control.Pause", METHOD_CHANGES, orders_pause },
+	{ "io.berth.Control.Resume", METHOD_CHANGES, orders_resume },
+	{ "io.berth.Control.Drain", METHOD_CHANGES, orders_drain },
+	{ "io.berth.Control.Kill", METHOD_CHANGES, orders_kill },
+	{ "io.berth.Control.Disable", METHOD_CHANGES, orders_disable },
+	{ "io.berth.Control.Enable", METHOD_CHANGES, orders_enable },
+	/* these two change nothing by some calls: they ask for themselves */
+	{ "io.berth.Control.LogLevel", METHOD_READS, orders_log_level },
+	{ "io.berth.Control.Reload", METHOD_READS, reload },
 };
 
 static void
@@ -308,6 +322,16 @@ static void
 no_method(struct client *c, const struct wire_call *call, const char *error)
 {
 	client_fail(c, call, error, json_pack("{s:s}", "method", call->method));
+}
+
+bool
+methods_may_change(struct client *c, const struct wire_call *call)
+{
+	if (client_is_administrator(c))
+		return true;
+	client_note(c, "may not call %s", call->method);
+	client_fail(c, call, "org.varlink.service.PermissionDenied", json_object());
+	return false;
 }
 
 static const struct method *
@@ -327,11 +351,10 @@ call_method(struct client *c, const struct wire_call *call)
 
 	if (m == NULL) {
 		no_method(c, call, "org.varlink.service.MethodNotImplemented");
-	} else if (m->kind == METHOD_CHANGES && !client_is_administrator(c)) {
-		client_note(c, "may not call %s", m->name);
-		client_fail(c, call, "org.varlink.service.PermissionDenied", json_object());
+	} else if (m->kind == METHOD_CHANGES && !methods_may_change(c, call)) {
+		return;
 	} else if (call->upgrade) {
-		bad_parameter(c, call, "upgrade");
+		methods_bad_parameter(c, call, "upgrade");
 	} else if (m->kind == METHOD_STREAMS && !call->more) {
 		client_fail(c, call, "org.varlink.service.ExpectedMore", json_object());
 	} else {
@@ -352,7 +375,7 @@ methods_call(struct client *c, const struct wire_call *call)
 		no_method(c, call, "org.varlink.service.MethodNotFound");
 		break;
 	case WIRE_BAD_PARAMETER:
-		bad_parameter(c, call, bad);
+		methods_bad_parameter(c, call, bad);
 		break;
 	case WIRE_NO_FAULT:
 		call_method(c, call);
