@@ -285,6 +285,15 @@ client_explain(const struct client *c, const struct wire_reply *r, const json_t 
 		diag_set(why, "%lld: no such connection", ctl_number(r->parameters, "connection"));
 		return CTL_NO;
 	}
+	if (strcmp(name, "NotKept") == 0) {
+		diag_set(why, "%s: cannot be written: %s: nothing has changed",
+		    ctl_string(r->parameters, "path"), ctl_string(r->parameters, "message"));
+		return CTL_NO;
+	}
+	if (strcmp(name, "Stopping") == 0) {
+		diag_set(why, "%s: berthd is stopping: it takes no more orders", c->path);
+		return CTL_NO;
+	}
 	if (strcmp(name, "PermissionDenied") == 0) {
 		diag_set(why, "%s: not allowed: only root and the user that runs berthd may", c->path);
 		return EX_NOPERM;

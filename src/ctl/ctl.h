@@ -68,7 +68,9 @@ enum ctl_long {
 	CTL_OPTION_CONTROL = 256, CTL_OPTION_JSON,
 	CTL_OPTION_EXACT, CTL_OPTION_FORGIVE, CTL_OPTION_NAMES, CTL_OPTION_HTTP, CTL_OPTION_TEXT,
 	CTL_OPTION_ONCE,
-	CTL_OPTION_RECORDED, CTL_OPTION_LISTEN, CTL_OPTION_EXEC, CTL_OPTION_USER
+	CTL_OPTION_RECORDED, CTL_OPTION_LISTEN, CTL_OPTION_EXEC, CTL_OPTION_USER,
+	CTL_OPTION_ALL, CTL_OPTION_DEADLINE, CTL_OPTION_DRY_RUN, CTL_OPTION_PEER,
+	CTL_OPTION_SERVICE
 };
 
 extern const struct ctl_command ctl_commands[];	/* ended by one without a name */
@@ -77,6 +79,7 @@ extern const struct ctl_option ctl_common_options[];
 ctl_run ctl_check, ctl_list, ctl_show, ctl_connections, ctl_explain, ctl_penalties, ctl_reload,
     ctl_metrics, ctl_page, ctl_schema, ctl_top, ctl_completion, ctl_help;
 ctl_run ctl_status, ctl_monitor, ctl_new;
+ctl_run ctl_pause, ctl_resume, ctl_drain, ctl_kill, ctl_enable, ctl_disable, ctl_log_level;
 
 /* Is there a -x? */
 bool ctl_has_letter(const struct ctl_option *o);

@@ -12,6 +12,8 @@ list_notes(struct ctl_table *t, const json_t *service)
 	const json_t *e;
 	size_t i;
 
+	if (strcmp(ctl_string(service, "disabled"), "state") == 0)
+		ctl_table_note(t, "disabled by an administrator: see berthctl enable");
 	if (ctl_string(service, "gate")[0] != '\0')
 		ctl_table_note(t, "not accepting: %s", ctl_string(service, "gate"));
 	json_array_foreach(json_object_get(service, "endpoints"), i, e) {

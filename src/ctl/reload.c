@@ -1,4 +1,4 @@
-/* berthctl reload: take the configuration files into force */
+/* berthctl reload: take the configuration files into force, or tell what that would change */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,32 +76,40 @@ print_lines(FILE *to, const char *before, const json_t *lines)
 		ctl_print(to, "%s%s", before, json_is_string(line) ? json_string_value(line) : "?");
 }
 
+static void
+print_report(const json_t *answer, bool dry)
+{
+	bool changed = print_changes("added", join(json_object_get(answer, "added"), " "));
+
+	changed |= print_changes("changed", join_changes(json_object_get(answer, "changed")));
+	changed |= print_changes("removed", join(json_object_get(answer, "removed"), " "));
+	if (!changed)
+		(void)puts(dry ? "nothing would change" : "nothing changed");
+	print_lines(stdout, "note: ", json_object_get(answer, "notes"));
+	(void)fflush(stdout);
+	print_lines(stderr, "", json_object_get(answer, "errors"));
+}
+
 int
 ctl_reload(struct ctl *c, int argc, char **argv)
 {
-	const json_t *errors;
-	json_t *answer;
-	bool changed;
+	json_t *answer, *parameters = NULL;
+	bool dry = false;
 	int status;
 
-	ctl_arguments(c, argc, argv, 0, 0);
-	status = client_call(c->control, "Reload", NULL, &answer);
+	while (ctl_option(c, argc, argv) != -1)
+		dry = true;
+	ctl_count(c, argc, argv, 0, 0);
+	if (dry)
+		parameters = json_pack("{s:b}", "dry_run", 1);
+	status = client_call(c->control, "Reload", parameters, &answer);
 	if (status != 0)
 		return status;
-	errors = json_object_get(answer, "errors");
-	if (c->json) {
+	if (c->json)
 		ctl_print_json(answer);
-	} else {
-		changed = print_changes("added", join(json_object_get(answer, "added"), " "));
-		changed |= print_changes("changed", join_changes(json_object_get(answer, "changed")));
-		changed |= print_changes("removed", join(json_object_get(answer, "removed"), " "));
-		if (!changed)
-			(void)puts("nothing changed");
-		print_lines(stdout, "note: ", json_object_get(answer, "notes"));
-		(void)fflush(stdout);
-		print_lines(stderr, "", errors);
-	}
-	status = json_array_size(errors) > 0 ? CTL_NO : 0;
+	else
+		print_report(answer, dry);
+	status = json_array_size(json_object_get(answer, "errors")) > 0 ? CTL_NO : 0;
 	json_decref(answer);
 	return status;
 }

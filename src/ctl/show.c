@@ -201,6 +201,9 @@ show_service(const json_t *s)
 		if (ctl_string(s, texts[i])[0] != '\0')
 			ctl_table_row(&t, texts[i], ctl_string(s, texts[i]), NULL);
 	}
+	if (ctl_string(s, "disabled")[0] != '\0')
+		ctl_table_row(&t, "disabled", strcmp(ctl_string(s, "disabled"), "file") == 0
+		    ? "by its file" : "by an administrator: see berthctl enable", NULL);
 	show_counters(&t, s);
 	show_endpoints(&t, json_object_get(s, "endpoints"));
 	show_list(&t, "error", json_object_get(s, "errors"));
