@@ -144,6 +144,9 @@ flush(struct client *c, struct diag *why)
 		n = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* who gets no place is told so, and not heard: what it says is the answer */
+		if (n < 0 && errno == EPIPE)
+			n = (ssize_t)c->out_len;
 		if (n < 0)
 			return errno == EAGAIN ? 0 : lost(c, strerror(errno), why);
 		c->out_len -= (size_t)n;
@@ -306,6 +309,16 @@ client_explain(const struct client *c, const struct wire_reply *r, const json_t 
 	}
 	if (strcmp(name, "InvalidParameter") == 0)
 		return explain_parameter(r, parameters, why);
+	if (strcmp(name, "TooManyClients") == 0) {
+		diag_set(why, "%s: too many clients are connected (the limit is %lld): try again "
+		    "later, or as root", c->path, ctl_number(r->parameters, "limit"));
+		return EX_UNAVAILABLE;
+	}
+	if (strcmp(name, "Shortage") == 0) {
+		diag_set(why, "%s: berthd has no descriptor left but one for root: try again later, "
+		    "or as root", c->path);
+		return EX_UNAVAILABLE;
+	}
 	diag_set(why, "%s: the daemon answers: %s", c->path, r->error);
 	return CTL_NO;
 }

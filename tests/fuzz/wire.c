@@ -1,6 +1,7 @@
 /*
  * Any bytes as a Varlink message: a call, or an explanation; a call that was understood can be
- * written and is understood again.  With -DREPLAY a program that takes files.
+ * written and is understood again, and is held to the description of its method.  With -DREPLAY a program that takes
+ * files.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -31,6 +32,24 @@ round_trip(const struct wire_call *c)
 	free(text);
 }
 
+/* Without the parameters that are bad it is as described, or another one is missing. */
+static void
+check(const struct wire_call *c)
+{
+	enum wire_fault fault;
+	bool taken = true;
+	char *bad;
+
+	while (taken) {
+		fault = wire_check_call(c, &bad);
+		assert((fault == WIRE_BAD_PARAMETER) == (bad != NULL));
+		taken = bad != NULL && json_object_del(c->parameters, bad) == 0;
+		free(bad);
+	}
+	if (fault == WIRE_NO_FAULT)
+		assert(json_object_size(c->parameters) <= 3);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,6 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	why.text[0] = '\0';
 	if (wire_parse_call((const char *)data, size, &call, &why)) {
 		round_trip(&call);
+		check(&call);
 		wire_call_fini(&call);
 	} else {
 		assert(why.text[0] != '\0');

@@ -33,8 +33,12 @@ wait_for(int fd, short events, int64_t deadline_ms)
 static int
 connect_one(const struct peer_address *to, const struct peer_address *source)
 {
-	int error, fd = peer_connect(to, source);
+	int64_t over_ms = peer_now_ms() + timeout_ms;
+	int error, fd;
 
+	/* the queue of a unix socket is full */
+	while ((fd = peer_connect(to, source)) < 0 && errno == EAGAIN && peer_now_ms() < over_ms)
+		usleep(2000);
 	if (fd < 0)
 		err(peer_verdict(errno), "connect");
 	if (!wait_for(fd, POLLOUT, peer_now_ms() + timeout_ms))

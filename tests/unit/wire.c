@@ -170,10 +170,85 @@ replies(void)
 	}
 }
 
+static void
+checks(void)
+{
+	static const struct {
+		const char *label, *method, *parameters;
+		enum wire_fault want;
+		const char *bad;
+	} table[] = {
+		{ "no parameters", "io.berth.Control.Status", "{}", WIRE_NO_FAULT, NULL },
+		{ "no such method", "io.berth.Control.Statu", "{}", WIRE_NO_METHOD, NULL },
+		{ "a method and more letters", "io.berth.Control.Status2", "{}", WIRE_NO_METHOD, NULL },
+		{ "a type is no method", "io.berth.Control.Service", "{}", WIRE_NO_METHOD, NULL },
+		{ "an error is no method", "io.berth.Control.Stopping", "{}", WIRE_NO_METHOD, NULL },
+		{ "an error of the interface of all", "org.varlink.service.ExpectedMore", "{}",
+		    WIRE_NO_METHOD, NULL },
+		{ "no such interface", "io.berth.Contro.Status", "{}", WIRE_NO_INTERFACE, NULL },
+		{ "a longer interface", "io.berth.Control.x.Status", "{}", WIRE_NO_INTERFACE, NULL },
+		{ "an interface without a method", "io.berth.Control", "{}", WIRE_NO_INTERFACE, NULL },
+		{ "what is needed is there", "io.berth.Control.Show", "{\"service\":\"x\"}",
+		    WIRE_NO_FAULT, NULL },
+		{ "what is needed is missing", "io.berth.Control.Show", "{}", WIRE_BAD_PARAMETER,
+		    "service" },
+		{ "what is needed is null", "io.berth.Control.Show", "{\"service\":null}",
+		    WIRE_BAD_PARAMETER, "service" },
+		{ "what may be absent is null", "io.berth.Control.List",
+		    "{\"service\":null,\"buckets\":null}", WIRE_NO_FAULT, NULL },
+		{ "the second is missing", "io.berth.Control.Explain", "{\"service\":\"x\"}",
+		    WIRE_BAD_PARAMETER, "peer" },
+		{ "unknown", "io.berth.Control.Status", "{\"x\":1}", WIRE_BAD_PARAMETER, "x" },
+		{ "unknown, null", "io.berth.Control.Status", "{\"x\":null}", WIRE_BAD_PARAMETER, "x" },
+		{ "unknown before what is missing", "io.berth.Control.Show", "{\"services\":\"x\"}",
+		    WIRE_BAD_PARAMETER, "services" },
+		{ "the beginning of a name", "io.berth.Control.List", "{\"serv\":\"x\"}",
+		    WIRE_BAD_PARAMETER, "serv" },
+		{ "the name of a type", "io.berth.Control.List", "{\"string\":\"x\"}",
+		    WIRE_BAD_PARAMETER, "string" },
+		{ "the name of a field of the answer", "io.berth.Control.List", "{\"services\":[]}",
+		    WIRE_BAD_PARAMETER, "services" },
+		{ "no name", "io.berth.Control.List", "{\"\":1}", WIRE_BAD_PARAMETER, "" },
+		{ "a number for a string", "io.berth.Control.List", "{\"service\":1}",
+		    WIRE_BAD_PARAMETER, "service" },
+		{ "an array for a string", "io.berth.Control.List", "{\"service\":[\"x\"]}",
+		    WIRE_BAD_PARAMETER, "service" },
+		{ "a string for a bool", "io.berth.Control.List", "{\"buckets\":\"true\"}",
+		    WIRE_BAD_PARAMETER, "buckets" },
+		{ "false for a bool", "io.berth.Control.List", "{\"buckets\":false}", WIRE_NO_FAULT,
+		    NULL },
+		{ "a real number for an int", "io.berth.Control.Monitor", "{\"past\":1.0}",
+		    WIRE_BAD_PARAMETER, "past" },
+		{ "an int", "io.berth.Control.Monitor", "{\"past\":-1}", WIRE_NO_FAULT, NULL },
+		{ "an int for a float", "io.berth.Control.Drain", "{\"deadline\":60}", WIRE_NO_FAULT,
+		    NULL },
+		{ "a float", "io.berth.Control.Drain", "{\"deadline\":0.5}", WIRE_NO_FAULT, NULL },
+		{ "a string for a float", "io.berth.Control.Drain", "{\"deadline\":\"60s\"}",
+		    WIRE_BAD_PARAMETER, "deadline" },
+		{ "the interface of all", "org.varlink.service.GetInterfaceDescription",
+		    "{\"interface\":\"x\"}", WIRE_NO_FAULT, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct wire_call c = { .method = strdup(table[i].method),
+			.parameters = json_loads(table[i].parameters, 0, NULL) };
+		enum wire_fault got;
+		char *bad = NULL;
+
+		got = wire_check_call(&c, &bad);
+		UNIT_CHECK(table[i].label, got == table[i].want && (bad == NULL) == (table[i].bad == NULL) &&
+		    (bad == NULL || strcmp(bad, table[i].bad) == 0), "got %d %s", (int)got,
+		    bad == NULL ? "" : bad);
+		free(bad);
+		wire_call_fini(&c);
+	}
+}
+
 int
 main(void)
 {
 	bad_calls();
+	checks();
 	good_calls();
 	longest();
 	formats();
