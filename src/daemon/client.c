@@ -18,7 +18,8 @@
 #include "methods.h"
 
 #define READ_BYTES 4096
-#define TURN_NS 1000000LL	/* for all clients: others have things to do */
+#define TURN_NS 1000000LL	/* for all clients: others have things to do; or as long as these have taken, */
+#define TURN_MAX_NS 4000000LL	/* at most */
 #define NOTES_BURST 10
 #define NOTES_WINDOW_NS 1000000000LL
 
@@ -163,11 +164,16 @@ client_note(const struct client *c, const char *fmt, ...)
 static bool
 flush(struct client *c)
 {
+	size_t before = c->out_sent;
+
 	while (c->out_sent < c->out_len) {
 		ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
+			/* it reads, slowly: then it is not the one that has been stuck for longest */
+			if (c->out_sent > before)
+				set_stuck(c, false);
 			set_stuck(c, true);
 			return true;
 		}
@@ -373,22 +379,36 @@ advance(struct client *c)
 	return more;
 }
 
+/* When this turn's time is over. */
+static int64_t
+turn_over(const struct client_set *set)
+{
+	int64_t now = loop_clock(), others = now - loop_now(set->loop);
+
+	if (others < TURN_NS)
+		return now + TURN_NS;
+	return now + (others < TURN_MAX_NS ? others : TURN_MAX_NS);
+}
+
 bool
 client_turn(struct client_set *set)
 {
-	int64_t over = loop_clock() + TURN_NS;
+	int64_t over = turn_over(set);
 	struct client *c;
-	bool more = false;
+	bool more;
 
-	for (unsigned n = set->nbusy; n > 0 && (c = TAILQ_FIRST(&set->busy)) != NULL; n--) {
-		if (loop_clock() >= over)
-			return true;
-		TAILQ_REMOVE(&set->busy, c, next_busy);
-		TAILQ_INSERT_TAIL(&set->busy, c, next_busy);
-		if (advance(c))
-			more = true;
-	}
-	return more && set->nbusy > 0;
+	do {
+		more = false;
+		for (unsigned n = set->nbusy; n > 0 && (c = TAILQ_FIRST(&set->busy)) != NULL; n--) {
+			if (loop_clock() >= over)
+				return true;
+			TAILQ_REMOVE(&set->busy, c, next_busy);
+			TAILQ_INSERT_TAIL(&set->busy, c, next_busy);
+			if (advance(c))
+				more = true;
+		}
+	} while (more && set->nbusy > 0);
+	return false;
 }
 
 /* ---- receiving ---- */

@@ -156,58 +156,99 @@ judge_shut(struct child *c, const struct waiting_report *report)
 	return error == 0;
 }
 
-static enum waiting
-look(struct child *c, const struct judge_session *others, struct waiting_report *report)
+/* Why it is not looked at; NULL: it is. */
+static const char *
+excuse(const struct child *c)
 {
-	struct pool_service *ps = c->service;
-	enum waiting w;
-	bool stuck;
+	if (c->carry != NULL)
+		return "it is relayed";
+	return is_unseen(c->service) ? "handlers of its service take too long to be looked at" : NULL;
+}
 
-	if (c->carry != NULL) {
-		*report = (struct waiting_report){ .fd = -1, .why = "it is relayed" };
-		return WAITING_UNKNOWN;
+/* How many of the first were looked at, one at least. */
+static size_t
+look(struct judge_item *item, size_t n)
+{
+	static struct onlooker_handler h[JUDGE_BATCH];
+	const char *why = excuse(item->child);
+	size_t asked, done;
+
+	if (why != NULL) {
+		item->waiting = WAITING_UNKNOWN;
+		item->report = (struct waiting_report){ .fd = -1 };
+		strlcpy(item->report.why, why, sizeof(item->report.why));
+		return 1;
 	}
-	if (is_unseen(ps)) {
-		*report = (struct waiting_report){ .fd = -1,
-			.why = "handlers of its service take too long to be looked at" };
-		return WAITING_UNKNOWN;
+	for (asked = 0; asked < n && excuse(item[asked].child) == NULL; asked++) {
+		const struct child *c = item[asked].child;
+
+		h[asked] = (struct onlooker_handler){ .leader = c->pid,
+			.others = item[asked].others.pid, .n = item[asked].others.count,
+			.socket = c->inode,
+			.any = c->version->evict.waiting == SPEC_WAITING_ANY };
 	}
-	w = onlooker_look(ps->pool->onlooker, c->pid, others->pid, others->count, c->inode,
-	    c->version->evict.waiting == SPEC_WAITING_ANY, report, &stuck);
-	if (stuck)
-		turn_away(ps);
-	return w;
+	done = onlooker_handlers(item->child->service->pool->onlooker, h, asked);
+	for (size_t i = 0; i < done; i++) {
+		item[i].waiting = h[i].waiting;
+		item[i].report = h[i].report;
+		if (h[i].slow)
+			turn_away(item[i].child->service);
+	}
+	return done;
 }
 
 enum waiting
 judge_post(struct child *c, const struct judge_session *others, struct waiting_report *report)
 {
+	struct judge_item item = { .child = c, .others = *others };
 	struct stat st;
 
 	if (c->post == NULL || fstat(c->post->sock.fd, &st) < 0)
 		return WAITING_UNKNOWN;
 	c->inode = (uint32_t)st.st_ino;
-	return look(c, others, report);
+	look(&item, 1);
+	*report = item.report;
+	return item.waiting;
+}
+
+/* What a look at its handler says of a connection. */
+static void
+take_handler(const struct judge_item *i)
+{
+	struct child *c = i->child;
+	int64_t now = loop_now(c->service->pool->loop);
+
+	i->look->waits = i->waiting == WAITING_FOR_CLIENT;
+	if (i->waiting == WAITING_UNKNOWN || i->waiting == WAITING_FORBIDDEN)
+		i->look->known = false;
+	if (c->tuple_peer.u.sa.sa_family != AF_UNIX)
+		return;
+	if (c->seen.moved_ns == 0 || i->report.switches != c->seen.switches) {
+		c->seen.switches = i->report.switches;
+		c->seen.moved_ns = now;
+	}
+	i->look->idle_ns = now - c->seen.moved_ns;
+}
+
+size_t
+judge_handlers(struct judge_item *item, size_t n)
+{
+	size_t done = look(item, n);
+
+	for (size_t i = 0; i < done; i++)
+		take_handler(&item[i]);
+	return done;
 }
 
 enum waiting
 judge_handler(struct child *c, const struct judge_session *others, struct victim_look *out,
     struct waiting_report *report)
 {
-	int64_t now = loop_now(c->service->pool->loop);
-	enum waiting w = look(c, others, report);
+	struct judge_item item = { .child = c, .others = *others, .look = out };
 
-	out->waits = w == WAITING_FOR_CLIENT;
-	if (w == WAITING_UNKNOWN || w == WAITING_FORBIDDEN)
-		out->known = false;
-	if (c->tuple_peer.u.sa.sa_family != AF_UNIX)
-		return w;
-	if (c->seen.moved_ns == 0 || report->switches != c->seen.switches) {
-		c->seen.switches = report->switches;
-		c->seen.moved_ns = now;
-	}
-	out->idle_ns = now - c->seen.moved_ns;
-	return w;
+	judge_handlers(&item, 1);
+	*report = item.report;
+	return item.waiting;
 }
 
 enum victim_state

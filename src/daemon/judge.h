@@ -37,6 +37,19 @@ bool judge_shut(struct child *c, const struct waiting_report *report);
 enum waiting judge_handler(struct child *c, const struct judge_session *others,
     struct victim_look *look, struct waiting_report *report);
 
+/*
+ * The same for JUDGE_BATCH handlers at most at once; returns how many of the first were looked at, one at least: who takes
+ * long is the last.
+ */
+struct judge_item {
+	struct child *child;
+	struct judge_session others;
+	struct victim_look *look;
+	struct waiting_report report;
+	enum waiting waiting;
+};
+size_t judge_handlers(struct judge_item *item, size_t n);
+
 /* A handler that accepts by itself: is it seen waiting for work on its socket? */
 enum waiting judge_post(struct child *c, const struct judge_session *others,
     struct waiting_report *report);

@@ -6,8 +6,8 @@
 
 #include "../sys/procs.h"
 
-#define PROCESSES 64		/* a step: of 10 us each */
-#define STEP_NS 1000000LL	/* or handlers for so long */
+#define PROCESSES 32		/* at once: of 10 us each */
+#define STEP_NS 1000000LL
 #define MEMBERS 64		/* of a session; more is unknown anyway */
 
 static bool
@@ -113,29 +113,51 @@ look_at_sockets(struct survey *s)
 	}
 }
 
-static void
-look_at_handler(struct survey *s, struct survey_item *item)
+static bool
+is_to_be_looked_at(struct survey *s, struct survey_item *item)
 {
-	struct child *c = item->child;
-	struct waiting_report report;
-	struct judge_session others;
-	pid_t pid[MEMBERS];
+	const struct child *c = item->child;
 
 	if (c == NULL || !item->look.known || c->state != CHILD_RUNNING)
-		return;
+		return false;
 	if (s->kind == SURVEY_EVICTABLE && c->tuple_peer.u.sa.sa_family != AF_UNIX)
-		return;
-	if (s->blind) {
-		item->look.known = false;
-		item->state = VICTIM_UNKNOWN;
-		return;
+		return false;
+	if (!s->blind)
+		return true;
+	item->look.known = false;
+	item->state = VICTIM_UNKNOWN;
+	return false;
+}
+
+/* The next handlers, until one takes long. */
+static void
+look_at_handlers(struct survey *s)
+{
+	static pid_t pid[JUDGE_BATCH][MEMBERS];
+	static struct judge_item asked[JUDGE_BATCH];
+	struct survey_item *item[JUDGE_BATCH];
+	size_t n = 0, done;
+
+	for (; s->handler < s->count && n < JUDGE_BATCH; s->handler++) {
+		if (!is_to_be_looked_at(s, &s->item[s->handler]))
+			continue;
+		item[n] = &s->item[s->handler];
+		asked[n] = (struct judge_item){ .child = item[n]->child, .look = &item[n]->look,
+			.others = survey_session(s, item[n]->child, pid[n], MEMBERS) };
+		n++;
 	}
-	others = survey_session(s, c, pid, MEMBERS);
-	if (judge_handler(c, &others, &item->look, &report) != WAITING_FOR_CLIENT) {
-		free(item->why);
-		item->why = strdup(report.why);
+	if (n == 0)
+		return;
+	done = judge_handlers(asked, n);
+	for (size_t i = 0; i < done; i++) {
+		if (asked[i].waiting != WAITING_FOR_CLIENT) {
+			free(item[i]->why);
+			item[i]->why = strdup(asked[i].report.why);
+		}
+		item[i]->state = judge_state(item[i]->child, &item[i]->look);
 	}
-	item->state = judge_state(c, &item->look);
+	if (done < n)
+		s->handler = (size_t)(item[done] - s->item);
 }
 
 static void
@@ -182,21 +204,26 @@ walk(struct survey *s)
 		qsort(s->member, s->nmember, sizeof(*s->member), by_session);
 }
 
+static bool
+is_complete(const struct survey *s)
+{
+	return s->socket == s->count && (s->walked || s->count == 0) && s->handler == s->count;
+}
+
 bool
 survey_step(struct survey *s)
 {
 	int64_t end = loop_clock() + STEP_NS;
 
-	if (s->socket < s->count) {
-		look_at_sockets(s);
-	} else if (!s->walked && s->count > 0) {
-		walk(s);
-	} else if (s->handler < s->count) {
-		do
-			look_at_handler(s, &s->item[s->handler++]);
-		while (s->handler < s->count && loop_clock() < end);
-	}
-	return s->socket == s->count && (s->walked || s->count == 0) && s->handler == s->count;
+	do {
+		if (s->socket < s->count)
+			look_at_sockets(s);
+		else if (!s->walked && s->count > 0)
+			walk(s);
+		else if (s->handler < s->count)
+			look_at_handlers(s);
+	} while (!is_complete(s) && loop_clock() < end);
+	return is_complete(s);
 }
 
 /* ---- sessions ---- */

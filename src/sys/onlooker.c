@@ -335,35 +335,100 @@ converse(struct onlooker *o, struct question *q, struct answer *a, bool *slow)
 	return w == ANSWERED;
 }
 
-static enum waiting
-cannot(struct waiting_report *r, const char *why)
+static void
+cannot(struct onlooker_handler *h, const char *why)
 {
-	*r = (struct waiting_report){ .fd = -1 };
-	snprintf(r->why, sizeof(r->why), "%s", why);
-	return WAITING_UNKNOWN;
+	h->waiting = WAITING_UNKNOWN;
+	h->report = (struct waiting_report){ .fd = -1 };
+	snprintf(h->report.why, sizeof(h->report.why), "%s", why);
+}
+
+static void
+look_directly_at(struct onlooker_handler *h, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		h[i].waiting = waiting_look(h[i].leader, h[i].others, h[i].n, h[i].socket, h[i].any,
+		    &h[i].report);
+}
+
+static bool
+ask_about(struct onlooker *o, const struct onlooker_handler *h)
+{
+	static struct question q;
+
+	if (h->n > OTHERS_MAX)
+		return false;
+	q.subject = LOOK;
+	q.look.leader = h->leader;
+	q.look.n = h->n;
+	q.look.socket = h->socket;
+	q.look.any = h->any;
+	if (h->n > 0)
+		memcpy(q.look.others, h->others, h->n * sizeof(*h->others));
+	return ask(o, &q);
+}
+
+/* How many answers came, and why no more did.  A child that still has questions is let go. */
+static size_t
+look_at_all(struct onlooker *o, struct onlooker_handler *h, size_t n, enum awaited *w)
+{
+	size_t asked = 0, done = 0;
+	struct answer a;
+	bool slow = false;
+
+	while (asked < n && ask_about(o, &h[asked]))
+		asked++;
+	*w = LOST;
+	while (!slow && done < asked && (*w = await(o, &a)) == ANSWERED) {
+		h[done].waiting = a.waiting;
+		h[done].report = a.report;
+		h[done].slow = slow = a.took_ns > SLOW_NS;
+		done++;
+	}
+	if (done < asked || asked == 0)
+		let_go(o, true);
+	return done;
+}
+
+size_t
+onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n)
+{
+	enum awaited w = LOST;
+	size_t done = 0;
+
+	h->slow = false;
+	if (o->direct) {
+		look_directly_at(h, n);
+		return n;
+	}
+	if (h->n > OTHERS_MAX) {
+		cannot(h, "its session is too large");
+		return 1;
+	}
+	for (int i = 0; i < 2 && done == 0 && w == LOST && begin(o); i++)
+		done = look_at_all(o, h, n, &w);
+	if (done == 0 || w == STUCK) {
+		h[done].slow = w == STUCK;
+		cannot(&h[done], w == STUCK ? "looking at it takes too long"
+		    : "no process to look with");
+		done++;
+	}
+	if (o->keep)
+		begin(o);
+	return done;
 }
 
 enum waiting
 onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, uint64_t socket,
     bool any, struct waiting_report *r, bool *slow)
 {
-	static struct question q;
-	struct answer a;
+	struct onlooker_handler h = { .leader = leader, .others = others, .n = n,
+		.socket = socket, .any = any };
 
-	*slow = false;
-	if (n > OTHERS_MAX)
-		return cannot(r, "its session is too large");
-	q.subject = LOOK;
-	q.look.leader = leader;
-	q.look.n = n;
-	q.look.socket = socket;
-	q.look.any = any;
-	if (n > 0)
-		memcpy(q.look.others, others, n * sizeof(*others));
-	if (!converse(o, &q, &a, slow))
-		return cannot(r, *slow ? "looking at it takes too long" : "no process to look with");
-	*r = a.report;
-	return a.waiting;
+	onlooker_handlers(o, &h, 1);
+	*r = h.report;
+	*slow = h.slow;
+	return h.waiting;
 }
 
 int

@@ -19,7 +19,7 @@
 #include "waiting.h"
 
 #define ONLOOKER_TEXT_MAX 4096	/* bytes of a goodbye */
-#define ONLOOKER_BATCH 32	/* sockets at once */
+#define ONLOOKER_BATCH 32	/* sockets, or handlers, at once */
 
 struct onlooker;
 
@@ -32,6 +32,25 @@ void onlooker_keep(struct onlooker *o, bool keep);
 /* As waiting_look() does; where it could not be looked, WAITING_UNKNOWN. */
 enum waiting onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n,
     uint64_t socket, bool any, struct waiting_report *r, bool *slow);
+
+/* One handler: what is asked, and what came of it. */
+struct onlooker_handler {
+	pid_t leader;
+	const pid_t *others;
+	size_t n;
+	uint64_t socket;
+	bool any;
+	/* answer: */
+	enum waiting waiting;
+	struct waiting_report report;
+	bool slow;
+};
+
+/*
+ * The same for up to ONLOOKER_BATCH handlers in one go.  Returns how many of the first it has looked at, one at least: a slow one
+ * is the last, for the next may be slow for the same reason.
+ */
+size_t onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n);
 
 /* One connection: what is asked, and what came of it. */
 struct onlooker_socket {
