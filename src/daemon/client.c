@@ -18,8 +18,8 @@
 #include "methods.h"
 
 #define READ_BYTES 4096
-#define TURN_NS 1000000LL	/* for all clients: others have things to do; or as long as these have taken, */
-#define TURN_MAX_NS 4000000LL	/* at most */
+#define TURN_NS 1000000LL	/* for all clients: others have things to do */
+#define TURN_MAX_NS 4000000LL	/* ... where these have taken half as long */
 #define NOTES_BURST 10
 #define NOTES_WINDOW_NS 1000000000LL
 
@@ -383,11 +383,9 @@ advance(struct client *c)
 static int64_t
 turn_over(const struct client_set *set)
 {
-	int64_t now = loop_clock(), others = now - loop_now(set->loop);
+	int64_t now = loop_clock(), ours = 2 * (now - loop_now(set->loop));
 
-	if (others < TURN_NS)
-		return now + TURN_NS;
-	return now + (others < TURN_MAX_NS ? others : TURN_MAX_NS);
+	return now + (ours < TURN_NS ? TURN_NS : ours > TURN_MAX_NS ? TURN_MAX_NS : ours);
 }
 
 bool

@@ -185,6 +185,8 @@ look(struct judge_item *item, size_t n)
 		h[asked] = (struct onlooker_handler){ .leader = c->pid,
 			.others = item[asked].others.pid, .n = item[asked].others.count,
 			.socket = c->inode,
+			.switches = item[asked].switches ||
+			    c->tuple_peer.u.sa.sa_family == AF_UNIX,
 			.any = c->version->evict.waiting == SPEC_WAITING_ANY };
 	}
 	done = onlooker_handlers(item->child->service->pool->onlooker, h, asked);
@@ -200,7 +202,7 @@ look(struct judge_item *item, size_t n)
 enum waiting
 judge_post(struct child *c, const struct judge_session *others, struct waiting_report *report)
 {
-	struct judge_item item = { .child = c, .others = *others };
+	struct judge_item item = { .child = c, .others = *others, .switches = true };
 	struct stat st;
 
 	if (c->post == NULL || fstat(c->post->sock.fd, &st) < 0)
@@ -244,7 +246,8 @@ enum waiting
 judge_handler(struct child *c, const struct judge_session *others, struct victim_look *out,
     struct waiting_report *report)
 {
-	struct judge_item item = { .child = c, .others = *others, .look = out };
+	struct judge_item item = { .child = c, .others = *others, .switches = true,
+		.look = out };
 
 	judge_handlers(&item, 1);
 	*report = item.report;

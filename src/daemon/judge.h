@@ -44,6 +44,7 @@ enum waiting judge_handler(struct child *c, const struct judge_session *others,
 struct judge_item {
 	struct child *child;
 	struct judge_session others;
+	bool switches;			/* they are wanted; of unix connections they always are */
 	struct victim_look *look;
 	struct waiting_report report;
 	enum waiting waiting;

@@ -21,7 +21,7 @@
 #define ANSWER_MS 50		/* what is asked takes less than 10 ms */
 #define ANSWER_TRIES 10		/* as long as it was only not given a processor */
 #define SLOW_NS 10000000LL	/* of processor time, for one question */
-#define OTHERS_MAX 64
+#define OTHERS_MAX 256		/* processes beside the leaders, in one question */
 #define LOST_MAX 4		/* that were let go and do not end: no more are made */
 #define PRIORITY -5
 
@@ -30,14 +30,18 @@ enum subject { LOOK, SOCKET, SHUT, HEAD, DROP, DISCONNECT };
 struct question {
 	uint64_t number;
 	enum subject subject;
+	size_t count;			/* LOOK, SOCKET */
 	union {
 		struct {
-			pid_t leader, others[OTHERS_MAX];
-			size_t n;
-			uint64_t socket;
-			bool any;
+			struct look {
+				pid_t leader;
+				size_t first, n;	/* of others */
+				uint64_t socket;
+				bool any, switches;
+			} handler[ONLOOKER_BATCH];
+			pid_t others[OTHERS_MAX];
 		} look;
-		struct onlooker_socket socket;
+		struct onlooker_socket socket[ONLOOKER_BATCH];
 		struct sock shared;	/* HEAD, DROP, DISCONNECT: its descriptor comes along */
 		struct {
 			pid_t pid;
@@ -51,13 +55,48 @@ struct question {
 
 struct answer {
 	uint64_t number;
-	int64_t took_ns;		/* processor time */
+	bool slow;			/* it took long; of several handlers the last one */
 	int error;
-	enum waiting waiting;
-	struct waiting_report report;
-	struct sockdiag_tcp tcp;
 	struct sock_head head;
+	size_t count;			/* of what follows */
+	union {
+		struct {
+			enum waiting waiting;
+			struct waiting_report report;
+		} look[ONLOOKER_BATCH];
+		struct {
+			bool slow;
+			int error;
+			struct sockdiag_tcp tcp;
+		} socket[ONLOOKER_BATCH];
+	};
 };
+
+static size_t
+question_bytes(const struct question *q)
+{
+	switch (q->subject) {
+	case LOOK:
+		return offsetof(struct question, look) + sizeof(q->look);
+	case SOCKET:
+		return offsetof(struct question, socket) + q->count * sizeof(q->socket[0]);
+	case SHUT:
+		return offsetof(struct question, shut) + sizeof(q->shut);
+	case HEAD:
+	case DROP:
+	case DISCONNECT:
+		break;
+	}
+	return offsetof(struct question, shared) + sizeof(q->shared);
+}
+
+static size_t
+answer_bytes(const struct question *q, const struct answer *a)
+{
+	size_t each = q->subject == SOCKET ? sizeof(a->socket[0]) : sizeof(a->look[0]);
+
+	return offsetof(struct answer, look) + a->count * each;
+}
 
 struct onlooker {
 	struct aide aide;
@@ -83,15 +122,56 @@ onlooker_new(struct loop *loop)
 
 /* ---- what is done, in the child or directly ---- */
 
+static int64_t
+processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The handlers, until one takes long. */
 static void
-do_socket(struct sockdiag *d, const struct onlooker_socket *s, struct answer *a)
+do_look(const struct question *q, struct answer *a)
+{
+	int64_t began = processor_time(), now;
+
+	a->slow = false;
+	for (size_t i = 0; i < q->count && !a->slow; i++) {
+		const struct look *l = &q->look.handler[i];
+
+		a->look[i].waiting = waiting_look(l->leader, q->look.others + l->first, l->n,
+		    l->socket, l->any, l->switches, &a->look[i].report);
+		a->count = i + 1;
+		now = processor_time();
+		a->slow = now - began > SLOW_NS;
+		began = now;
+	}
+}
+
+static int
+do_socket(struct sockdiag *d, const struct onlooker_socket *s, struct sockdiag_tcp *tcp)
 {
 	if (d == NULL)
-		a->error = EOPNOTSUPP;
-	else if (s->is_unix)
-		a->error = sockdiag_unix(d, s->inode, s->cookie, &a->tcp.unread, &a->tcp.unsent);
-	else
-		a->error = sockdiag_tcp(d, &s->local, &s->peer, s->device, s->cookie, &a->tcp);
+		return EOPNOTSUPP;
+	if (s->is_unix)
+		return sockdiag_unix(d, s->inode, s->cookie, &tcp->unread, &tcp->unsent);
+	return sockdiag_tcp(d, &s->local, &s->peer, s->device, s->cookie, tcp);
+}
+
+static void
+do_sockets(struct sockdiag *d, const struct question *q, struct answer *a)
+{
+	int64_t began = processor_time(), now;
+
+	for (a->count = 0; a->count < q->count; a->count++) {
+		a->socket[a->count].tcp = (struct sockdiag_tcp){ 0 };
+		a->socket[a->count].error = do_socket(d, &q->socket[a->count], &a->socket[a->count].tcp);
+		now = processor_time();
+		a->socket[a->count].slow = now - began > SLOW_NS;
+		began = now;
+	}
 }
 
 static int
@@ -123,11 +203,10 @@ do_question(struct sockdiag *d, const struct question *q, struct answer *a)
 {
 	switch (q->subject) {
 	case LOOK:
-		a->waiting = waiting_look(q->look.leader, q->look.others, q->look.n, q->look.socket,
-		    q->look.any, &a->report);
+		do_look(q, a);
 		break;
 	case SOCKET:
-		do_socket(d, &q->socket, a);
+		do_sockets(d, q, a);
 		break;
 	case SHUT:
 		a->error = do_shut(q->shut.pid, q->shut.fd, q->shut.cookie, q->shut.text,
@@ -146,15 +225,6 @@ do_question(struct sockdiag *d, const struct question *q, struct answer *a)
 }
 
 /* ---- the child ---- */
-
-static int64_t
-processor_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static bool
 is_about_shared(enum subject s)
@@ -176,7 +246,7 @@ receive(int from, struct question *q)
 	ssize_t n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
-	if (n == (ssize_t)sizeof(*q) && is_about_shared(q->subject)) {
+	if (n > 0 && is_about_shared(q->subject)) {
 		q->shared.fd = -1;
 		if (h != NULL && h->cmsg_type == SCM_RIGHTS)
 			memcpy(&q->shared.fd, CMSG_DATA(h), sizeof(int));
@@ -189,19 +259,23 @@ look_on(int fd)
 {
 	struct sockdiag *d = sockdiag_new();
 	static struct question q;
-	struct answer a;
+	static struct answer a;
 	ssize_t n;
 
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
-	while ((n = receive(fd, &q)) == (ssize_t)sizeof(q)) {
+	while ((n = receive(fd, &q)) > 0 && (size_t)n == question_bytes(&q)) {
 		int64_t began = processor_time();
 
-		a = (struct answer){ .number = q.number };
+		a.number = q.number;
+		a.error = 0;
+		a.count = 0;
 		do_question(d, &q, &a);
 		if (is_about_shared(q.subject))
 			close(q.shared.fd);
-		a.took_ns = processor_time() - began;
-		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
+		if (q.subject != LOOK)
+			a.slow = processor_time() - began > SLOW_NS;
+		n = (ssize_t)answer_bytes(&q, &a);
+		if (send(fd, &a, (size_t)n, MSG_NOSIGNAL) != n)
 			break;
 	}
 }
@@ -280,8 +354,7 @@ await(struct onlooker *o, struct answer *a)
 		bool starved = i == 0 || is_starved(o->aide.pid);
 
 		if (poll(&p, 1, starved ? ANSWER_MS : 0) > 0)
-			return recv(o->aide.fd, a, sizeof(*a), MSG_DONTWAIT) == (ssize_t)sizeof(*a)
-			    ? ANSWERED : LOST;
+			return recv(o->aide.fd, a, sizeof(*a), MSG_DONTWAIT) > 0 ? ANSWERED : LOST;
 		if (!starved)
 			break;
 	}
@@ -295,7 +368,7 @@ ask(struct onlooker *o, struct question *q)
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec iov = { .iov_base = q, .iov_len = sizeof(*q) };
+	struct iovec iov = { .iov_base = q, .iov_len = question_bytes(q) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	q->number = ++o->number;
@@ -307,7 +380,7 @@ ask(struct onlooker *o, struct question *q)
 		control.head.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.head), &q->shared.fd, sizeof(int));
 	}
-	return sendmsg(o->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q);
+	return sendmsg(o->aide.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)iov.iov_len;
 }
 
 /* One question and its answer; false: there is none. */
@@ -329,7 +402,7 @@ converse(struct onlooker *o, struct question *q, struct answer *a, bool *slow)
 		if (w != ANSWERED)
 			let_go(o, true);
 	}
-	*slow = w == STUCK || (w == ANSWERED && a->took_ns > SLOW_NS);
+	*slow = w == STUCK || (w == ANSWERED && a->slow);
 	if (w != ANSWERED && o->keep)
 		begin(o);
 	return w == ANSWERED;
@@ -348,45 +421,56 @@ look_directly_at(struct onlooker_handler *h, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		h[i].waiting = waiting_look(h[i].leader, h[i].others, h[i].n, h[i].socket, h[i].any,
-		    &h[i].report);
+		    h[i].switches, &h[i].report);
 }
 
-static bool
-ask_about(struct onlooker *o, const struct onlooker_handler *h)
+/* As many of them as one question has room for. */
+static size_t
+put(struct question *q, const struct onlooker_handler *h, size_t n)
+{
+	size_t others = 0, i;
+
+	q->subject = LOOK;
+	for (i = 0; i < n && others + h[i].n <= OTHERS_MAX; i++) {
+		q->look.handler[i] = (struct look){ h[i].leader, others, h[i].n, h[i].socket,
+			h[i].any, h[i].switches };
+		if (h[i].n > 0)
+			memcpy(q->look.others + others, h[i].others, h[i].n * sizeof(*h[i].others));
+		others += h[i].n;
+	}
+	return q->count = i;
+}
+
+/* How many were looked at. */
+static size_t
+look_at(struct onlooker *o, struct onlooker_handler *h, size_t n, enum awaited *w)
 {
 	static struct question q;
+	struct answer a;
 
-	if (h->n > OTHERS_MAX)
-		return false;
-	q.subject = LOOK;
-	q.look.leader = h->leader;
-	q.look.n = h->n;
-	q.look.socket = h->socket;
-	q.look.any = h->any;
-	if (h->n > 0)
-		memcpy(q.look.others, h->others, h->n * sizeof(*h->others));
-	return ask(o, &q);
+	put(&q, h, n);
+	*w = ask(o, &q) ? await(o, &a) : LOST;
+	if (*w != ANSWERED) {
+		let_go(o, true);
+		return 0;
+	}
+	for (size_t i = 0; i < a.count; i++) {
+		h[i].waiting = a.look[i].waiting;
+		h[i].report = a.look[i].report;
+		h[i].slow = a.slow && i + 1 == a.count;
+	}
+	return a.count;
 }
 
-/* How many answers came, and why no more did.  A child that still has questions is let go. */
+/* It got stuck at one of them: which one? */
 static size_t
-look_at_all(struct onlooker *o, struct onlooker_handler *h, size_t n, enum awaited *w)
+look_one_by_one(struct onlooker *o, struct onlooker_handler *h, size_t n)
 {
-	size_t asked = 0, done = 0;
-	struct answer a;
-	bool slow = false;
+	size_t done = 0;
 
-	while (asked < n && ask_about(o, &h[asked]))
-		asked++;
-	*w = LOST;
-	while (!slow && done < asked && (*w = await(o, &a)) == ANSWERED) {
-		h[done].waiting = a.waiting;
-		h[done].report = a.report;
-		h[done].slow = slow = a.took_ns > SLOW_NS;
-		done++;
-	}
-	if (done < asked || asked == 0)
-		let_go(o, true);
+	do
+		onlooker_handlers(o, &h[done], 1);
+	while (!h[done++].slow && done < n);
 	return done;
 }
 
@@ -405,13 +489,14 @@ onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n)
 		cannot(h, "its session is too large");
 		return 1;
 	}
-	for (int i = 0; i < 2 && done == 0 && w == LOST && begin(o); i++)
-		done = look_at_all(o, h, n, &w);
-	if (done == 0 || w == STUCK) {
-		h[done].slow = w == STUCK;
-		cannot(&h[done], w == STUCK ? "looking at it takes too long"
-		    : "no process to look with");
-		done++;
+	for (int i = 0; i < 2 && w == LOST && begin(o); i++)
+		done = look_at(o, h, n, &w);
+	if (w == STUCK && n > 1)
+		return look_one_by_one(o, h, n);
+	if (w != ANSWERED) {
+		h->slow = w == STUCK;
+		cannot(h, h->slow ? "looking at it takes too long" : "no process to look with");
+		done = 1;
 	}
 	if (o->keep)
 		begin(o);
@@ -423,7 +508,7 @@ onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, u
     bool any, struct waiting_report *r, bool *slow)
 {
 	struct onlooker_handler h = { .leader = leader, .others = others, .n = n,
-		.socket = socket, .any = any };
+		.socket = socket, .any = any, .switches = true };
 
 	onlooker_handlers(o, &h, 1);
 	*r = h.report;
@@ -447,50 +532,38 @@ onlooker_shut(struct onlooker *o, pid_t pid, int fd, uint64_t cookie, const char
 }
 
 static void
-take_answer(struct onlooker_socket *s, const struct answer *a)
+look_directly(struct onlooker *o, struct onlooker_socket *s, size_t n)
 {
-	s->error = a->error;
-	s->tcp = a->tcp;
-	s->slow = a->took_ns > SLOW_NS;
+	for (size_t i = 0; i < n; i++)
+		s[i].error = do_socket(o->diag, &s[i], &s[i].tcp);
 }
 
-/* Questions go out together, and their answers come in this order; how many came, and why no more did. */
-static size_t
-converse_all(struct onlooker *o, struct onlooker_socket *s, size_t n, enum awaited *w)
+/* How the question was answered. */
+static enum awaited
+ask_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n)
 {
 	static struct question q;
 	struct answer a;
-	size_t asked = 0, done = 0;
+	enum awaited w;
 
 	q.subject = SOCKET;
-	*w = LOST;
-	while (asked < n) {
-		q.socket = s[asked];
-		if (!ask(o, &q))
-			break;
-		asked++;
+	q.count = n;
+	memcpy(q.socket, s, n * sizeof(*s));
+	w = ask(o, &q) ? await(o, &a) : LOST;
+	if (w != ANSWERED)
+		let_go(o, true);
+	for (size_t i = 0; w == ANSWERED && i < n; i++) {
+		s[i].error = a.socket[i].error;
+		s[i].tcp = a.socket[i].tcp;
+		s[i].slow = a.socket[i].slow;
 	}
-	while (done < asked && (*w = await(o, &a)) == ANSWERED)
-		take_answer(&s[done++], &a);
-	return done;
-}
-
-static void
-look_directly(struct onlooker *o, struct onlooker_socket *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct answer a = { 0 };
-
-		do_socket(o->diag, &s[i], &a);
-		take_answer(&s[i], &a);
-	}
+	return w;
 }
 
 void
 onlooker_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n)
 {
-	enum awaited w;
-	size_t done = 0, lost = 0;
+	enum awaited w = LOST;
 
 	if (o->direct) {
 		look_directly(o, s, n);
@@ -498,16 +571,14 @@ onlooker_sockets(struct onlooker *o, struct onlooker_socket *s, size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		s[i].error = ETIMEDOUT;
-	while (done < n && lost < 2 && begin(o)) {
-		done += converse_all(o, s + done, n - done, &w);
-		if (done == n || w == ANSWERED)
-			continue;
-		let_go(o, true);
-		lost += w == LOST;
-		/* the one that it got stuck at is left out; the others are asked again */
-		if (w == STUCK)
-			s[done++].slow = true;
-	}
+	for (int i = 0; i < 2 && w == LOST && begin(o); i++)
+		w = ask_sockets(o, s, n);
+	/* it got stuck at one of them: which one? */
+	if (w == STUCK && n > 1)
+		for (size_t i = 0; i < n; i++)
+			onlooker_sockets(o, &s[i], 1);
+	else
+		s->slow = s->slow || w == STUCK;
 	if (o->keep)
 		begin(o);
 }

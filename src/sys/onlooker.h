@@ -29,7 +29,7 @@ void onlooker_free(struct onlooker *o);			/* NULL is harmless */
 /* From now on the child is there all the time, or only when it is needed. */
 void onlooker_keep(struct onlooker *o, bool keep);
 
-/* As waiting_look() does; where it could not be looked, WAITING_UNKNOWN. */
+/* As waiting_look() does, with the switches; where it could not be looked, WAITING_UNKNOWN. */
 enum waiting onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n,
     uint64_t socket, bool any, struct waiting_report *r, bool *slow);
 
@@ -39,7 +39,7 @@ struct onlooker_handler {
 	const pid_t *others;
 	size_t n;
 	uint64_t socket;
-	bool any;
+	bool any, switches;		/* as waiting_look() has them */
 	/* answer: */
 	enum waiting waiting;
 	struct waiting_report report;

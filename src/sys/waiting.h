@@ -52,9 +52,10 @@ struct waiting_report {
 /*
  * leader: the handler, which leads its session.  others[0..n): every other process of the session as of a moment
  * ago (procs.h); one that is gone, or of another session by now, is passed over, and children made since are found.
- * socket: inode of the connection.  any: other descriptors may be in the set too.
+ * socket: inode of the connection.  any: other descriptors may be in the set too.  switches: count them, which costs a
+ * fifth more; else they stay 0.
  */
 enum waiting waiting_look(pid_t leader, const pid_t *others, size_t n, uint64_t socket, bool any,
-    struct waiting_report *r);
+    bool switches, struct waiting_report *r);
 
 #endif

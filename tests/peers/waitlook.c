@@ -83,7 +83,7 @@ main(int argc, char *argv[])
 	start = now_us();
 	for (int i = 0; i < loops || i == 0; i++)
 		w = waiting_look(session.leader, session.pid, session.n,
-		    strtoull(argv[optind + 1], NULL, 10), any, &r);
+		    strtoull(argv[optind + 1], NULL, 10), any, true, &r);
 	if (loops > 1)
 		printf("%.1f us\n", (now_us() - start) / loops);
 	printf("%s%s%s\n", words[w], r.why[0] == '\0' ? "" : " ", r.why);
