@@ -498,6 +498,26 @@ with_workers() { [[ $(pgrep -cP "$DPID" -x berth-relay) == "$1" ]]; }
 	[[ $(pid_of r) == "$(workers)" ]]
 }
 
+@test "berthctl kill ends one of several, and not their process" {
+	target a 0 echo
+	relay '{}' a
+	start_r
+	open_session stays "$where"
+	still_served stays
+	open_session goes "$where"
+	still_served goes
+	run ctl kill 2
+	assert_success
+	session_ended goes 10 || (($? == 3))
+	wait_log '^exit service=r connection=2 .*cause=killed'
+	still_served stays
+	[[ $(services '.[0].causes.killed') == 1 ]]
+	run ctl kill --service r
+	assert_success
+	wait_log '^exit service=r connection=1 .*cause=killed'
+	service_is r '.active == 0 and .causes.killed == 2'
+}
+
 @test "a process that does not answer is killed after timeouts.stop" {
 	target a 0 echo
 	relay '{"timeouts": {"lifetime": "1s", "stop": "200ms"}}' a
