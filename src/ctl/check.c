@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../pure/spec.h"
+#include "../pure/text.h"
 #include "../pure/xalloc.h"
 #include "../sys/conffile.h"
 #include "../sys/identity.h"
@@ -161,9 +162,7 @@ is_hidden(char **dirs, size_t n, const char *file)
 	bool found = false;
 
 	for (size_t i = 0; i < n && !found; i++) {
-		int len = asprintf(&path, "%s/%s", dirs[i], file);
-
-		assert(len >= 0);
+		path = text_make("%s/%s", dirs[i], file);
 		found = lstat(path, &st) == 0;
 		free(path);
 	}
@@ -176,12 +175,10 @@ entry_read(struct check *k, char **dirs, size_t n, const char *file)
 	size_t len = strlen(file);
 	struct stat st;
 	char *path, *name;
-	int made;
 
 	if (file[0] == '.' || len < 5 || strcmp(file + len - 5, ".json") != 0)
 		return;
-	made = asprintf(&path, "%s/%s", dirs[n], file);
-	assert(made >= 0);
+	path = text_make("%s/%s", dirs[n], file);
 	if (!spec_file_name(file, &name)) {
 		ctl_complain("%s: passed over: not the name of a service", path);
 	} else {

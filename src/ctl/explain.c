@@ -1,9 +1,9 @@
 /* berthctl explain: what a connection of some client would get now, and which rule says so */
-#include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pure/text.h"
 #include "ctl.h"
 
 /* "admitted"; "refused: source-full, limits.connections_per_source is 3" */
@@ -12,11 +12,9 @@ verdict_row(struct ctl_table *t, const json_t *answer)
 {
 	const char *reason = ctl_string(answer, "reason"), *rule = ctl_string(answer, "rule");
 	bool admitted = reason[0] == '\0' || strcmp(reason, "ok") == 0;
-	char *text;
-	int n = asprintf(&text, "%s%s%s%s%s", ctl_string(answer, "verdict"), admitted ? "" : ": ",
+	char *text = text_make("%s%s%s%s%s", ctl_string(answer, "verdict"), admitted ? "" : ": ",
 	    admitted ? "" : reason, rule[0] == '\0' ? "" : ", ", rule);
 
-	assert(n >= 0);
 	ctl_table_row(t, "verdict", text, NULL);
 	free(text);
 }

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../pure/text.h"
+#include "../sys/loop.h"
 
 #define MAKE_SECONDS 20			/* for the answer of a berthd that works, more than enough */
 #define LINGER_MS 1000			/* for the client to take what was sent, before the connection is closed */
@@ -22,10 +24,7 @@
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return loop_clock() / 1000000;
 }
 
 /* Until the descriptor is ready; false when the time is up. */
@@ -148,13 +147,11 @@ static void
 respond(int status, const struct http_answer *a, bool body, int timeout_ms)
 {
 	int64_t deadline = now_ms() + timeout_ms;
-	char *head;
-	int n = asprintf(&head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+	char *head = text_make("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%sConnection: close\r\n\r\n",
 	    status, phrase(status), a->type, a->len, a->headers != NULL ? a->headers : "");
 
-	assert(n >= 0);
-	if (send_all(head, (size_t)n, deadline) && (!body || send_all(a->body, a->len, deadline)))
+	if (send_all(head, strlen(head), deadline) && (!body || send_all(a->body, a->len, deadline)))
 		linger();
 	free(head);
 }
@@ -164,10 +161,9 @@ static void
 refuse(int status, const char *why, bool body, int timeout_ms)
 {
 	struct http_answer a = { .type = "text/plain; charset=utf-8" };
-	int n = asprintf(&a.body, "%d %s%s%s\n", status, phrase(status), why[0] != '\0' ? ": " : "", why);
 
-	assert(n >= 0);
-	a.len = (size_t)n;
+	a.body = text_make("%d %s%s%s\n", status, phrase(status), why[0] != '\0' ? ": " : "", why);
+	a.len = strlen(a.body);
 	a.headers = status == 405 ? "Allow: GET, HEAD\r\n" : NULL;
 	respond(status, &a, body, timeout_ms);
 	free(a.body);

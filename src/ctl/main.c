@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pure/text.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 
@@ -94,12 +95,10 @@ ctl_usage(const struct ctl *c, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = text_vmake(fmt, ap);
 	va_end(ap);
-	assert(n >= 0);
 	if (c->command != NULL) {
 		ctl_complain("%s: %s", c->command->name, text);
 		print_command_usage(stderr, c->command);

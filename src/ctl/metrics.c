@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../pure/exposition.h"
+#include "../pure/totals.h"
 #include "ctl.h"
 #include "http.h"
 
@@ -125,14 +126,12 @@ static void
 fill_state(struct exposition *x, const struct row *row, const json_t *object,
     const struct exposition_label *own)
 {
-	static const char *const states[] = { "open", "waiting", "paused", "drained", "disabled",
-		"invalid", "removed", "draining" };
 	const char *now = ctl_string(object, row->key);
 
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		const struct exposition_label labels[] = { own[0], { row->family.name, states[i] } };
+	for (size_t i = 0; totals_states[i] != NULL; i++) {
+		const struct exposition_label labels[] = { own[0], { row->family.name, totals_states[i] } };
 
-		exposition_integer(x, labels, 2, strcmp(states[i], now) == 0);
+		exposition_integer(x, labels, 2, strcmp(totals_states[i], now) == 0);
 	}
 }
 

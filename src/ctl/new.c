@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../pure/spec.h"
+#include "../pure/text.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 
@@ -151,10 +152,9 @@ write_hidden(char *path, const char *text)
 static int
 publish(const struct starter *s, const char *text)
 {
-	char *hidden;
-	int n = asprintf(&hidden, "%s/.%s.XXXXXX", s->directory, s->name), error = 0;
+	char *hidden = text_make("%s/.%s.XXXXXX", s->directory, s->name);
+	int error = 0;
 
-	assert(n >= 0);
 	if (write_hidden(hidden, text) < 0) {
 		error = errno;
 	} else {
@@ -189,11 +189,10 @@ starter_write(const struct ctl *c, const struct starter *s)
 {
 	json_t *file = starter_make(c, s);
 	char *text = json_dumps(file, JSON_INDENT(2)), *line;
-	int status = CTL_NO, n;
+	int status = CTL_NO;
 
 	assert(text != NULL);
-	n = asprintf(&line, "%s\n", text);
-	assert(n >= 0);
+	line = text_make("%s\n", text);
 	if (is_right(s, line))
 		status = publish(s, line);
 	if (status == 0)
@@ -229,19 +228,17 @@ ctl_new(struct ctl *c, int argc, char **argv)
 	struct starter s = { .directory = ".", .listen = "tcp:127.0.0.1:7000", .exec = "/bin/cat",
 		.user = geteuid() == 0 ? "nobody" : NULL };
 	char *file, *name;
-	int o, n, status;
+	int o, status;
 
 	while ((o = ctl_option(c, argc, argv)) != -1)
 		take_option(&s, o);
 	ctl_count(c, argc, argv, 1, 1);
-	n = asprintf(&file, "%s.json", argv[optind]);
-	assert(n >= 0);
+	file = text_make("%s.json", argv[optind]);
 	if (!spec_file_name(file, &name))
 		ctl_usage(c, "%s: not a name: letters, digits and . _ @ -, the first a letter or digit",
 		    argv[optind]);
 	s.name = name;
-	n = asprintf(&s.path, "%s/%s", s.directory, file);
-	assert(n >= 0);
+	s.path = text_make("%s/%s", s.directory, file);
 	status = starter_write(c, &s);
 	free(s.path);
 	free(name);

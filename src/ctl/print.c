@@ -7,6 +7,7 @@
 
 #include "../pure/amount.h"
 #include "../pure/record.h"
+#include "../pure/text.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 
@@ -35,11 +36,8 @@ static char *vformat(const char *fmt, va_list ap) __attribute__((format(printf, 
 static char *
 vformat(const char *fmt, va_list ap)
 {
-	char *text, *out;
-	int n = vasprintf(&text, fmt, ap);
+	char *text = text_vmake(fmt, ap), *out = ctl_escape(text);
 
-	assert(n >= 0);
-	out = ctl_escape(text);
 	free(text);
 	return out;
 }

@@ -1,10 +1,10 @@
 /* berthctl show: the state, the counters and the configuration of one service */
 #include <getopt.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../pure/text.h"
+#include "../pure/totals.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 
@@ -30,9 +30,7 @@ show_config(struct ctl_table *t, const char *prefix, json_t *config, const json_
 	char *path;
 
 	json_object_foreach(config, key, value) {
-		int n = asprintf(&path, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key);
-
-		assert(n >= 0);
+		path = text_make("%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key);
 		if (json_object_get(origin, path) == NULL && json_object_size(value) > 0)
 			show_config(t, path, value, origin);
 		else
@@ -57,13 +55,11 @@ show_endpoints(struct ctl_table *t, const json_t *endpoints)
 	const json_t *e;
 	char *text;
 	size_t i;
-	int n;
 
 	json_array_foreach(endpoints, i, e) {
-		n = asprintf(&text, "%s  %s  %s%s%s", ctl_string(e, "endpoint"),
+		text = text_make("%s  %s  %s%s%s", ctl_string(e, "endpoint"),
 		    ctl_string(e, "state"), ctl_string(e, "address"),
 		    ctl_string(e, "reason")[0] != '\0' ? "  " : "", ctl_string(e, "reason"));
-		assert(n >= 0);
 		ctl_table_row(t, "endpoint", text, NULL);
 		free(text);
 	}
@@ -71,29 +67,17 @@ show_endpoints(struct ctl_table *t, const json_t *endpoints)
 
 /* ---- counters: an older daemon has few of them, and what is not there is not shown ---- */
 
-/* Append to the text in buf, as far as there is room. */
-static void __attribute__((format(printf, 3, 4)))
-append(char *buf, size_t size, const char *fmt, ...)
-{
-	size_t len = strlen(buf);
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(buf + len, size - len, fmt, ap);
-	va_end(ap);
-}
-
 static void
 show_places(struct ctl_table *t, const json_t *s)
 {
 	long long limit = ctl_number(s, "limit");
 	char text[128] = "";
 
-	append(text, sizeof(text), "%lld", ctl_number(s, "active"));
+	text_append(text, sizeof(text), "%lld", ctl_number(s, "active"));
 	if (limit > 0)
-		append(text, sizeof(text), " of %lld", limit);
+		text_append(text, sizeof(text), " of %lld", limit);
 	if (json_object_get(s, "peak") != NULL)
-		append(text, sizeof(text), ", at most %lld so far", ctl_number(s, "peak"));
+		text_append(text, sizeof(text), ", at most %lld so far", ctl_number(s, "peak"));
 	ctl_table_row(t, "active", text, NULL);
 }
 
@@ -105,11 +89,11 @@ show_accepted(struct ctl_table *t, const json_t *s)
 	const char *sep = ": ";
 	char text[128] = "";
 
-	append(text, sizeof(text), "%lld", ctl_number(s, "accepted"));
+	text_append(text, sizeof(text), "%lld", ctl_number(s, "accepted"));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (json_object_get(s, parts[i]) == NULL)
 			continue;
-		append(text, sizeof(text), "%s%s %lld", sep, parts[i], ctl_number(s, parts[i]));
+		text_append(text, sizeof(text), "%s%s %lld", sep, parts[i], ctl_number(s, parts[i]));
 		sep = ", ";
 	}
 	ctl_table_row(t, "accepted", text, NULL);
@@ -124,42 +108,16 @@ show_accepted(struct ctl_table *t, const json_t *s)
 	ctl_table_row(t, "dropped", text, NULL);
 }
 
-/* The reason that comes after this one: of a smaller count, or of the same one and a later name. */
-static const char *
-next_reason(json_t *refused, const char *after)
-{
-	const char *reason, *best = NULL;
-	json_t *value;
-
-	json_object_foreach(refused, reason, value) {
-		long long count = ctl_number(refused, reason);
-		long long last = after == NULL ? LLONG_MAX : ctl_number(refused, after);
-		long long most = best == NULL ? 0 : ctl_number(refused, best);
-
-		if (count > last || (count == last && after != NULL && strcmp(reason, after) <= 0))
-			continue;
-		if (count > most || (count == most && best != NULL && strcmp(reason, best) < 0))
-			best = reason;
-	}
-	return best;
-}
-
 /* "12: source-full 10, denied 2", the most frequent first. */
 static void
-show_refused(struct ctl_table *t, json_t *refused)
+show_refused(struct ctl_table *t, const json_t *refused)
 {
-	char text[512] = "", parts[480] = "";
-	const char *reason = NULL;
-	long long sum = 0;
+	char text[512], parts[480];
 
 	if (refused == NULL)
 		return;
-	while ((reason = next_reason(refused, reason)) != NULL) {
-		append(parts, sizeof(parts), "%s%s %lld", sum == 0 ? ": " : ", ", reason,
-		    ctl_number(refused, reason));
-		sum += ctl_number(refused, reason);
-	}
-	(void)snprintf(text, sizeof(text), "%lld%s", sum, parts);
+	totals_counts_text(refused, parts, sizeof(parts));
+	(void)snprintf(text, sizeof(text), "%lld%s%s", totals_sum(refused), parts[0] != '\0' ? ": " : "", parts);
 	ctl_table_row(t, "refused", text, NULL);
 }
 

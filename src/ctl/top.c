@@ -7,11 +7,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../pure/scalar.h"
 #include "../pure/xalloc.h"
+#include "../sys/loop.h"
 #include "top.h"
 
 #define INTERVAL_MIN	(100 * TOP_MS)
@@ -47,15 +47,6 @@ top_fini(struct top *t)
 		(void)close(t->signals);
 }
 
-int64_t
-top_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * TOP_SECOND + t.tv_nsec;
-}
-
 void
 top_say(struct top *t, const char *fmt, ...)
 {
@@ -64,7 +55,7 @@ top_say(struct top *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(t->message, sizeof(t->message), fmt, ap);
 	va_end(ap);
-	t->message_ns = top_now();
+	t->message_ns = loop_clock();
 }
 
 /* The selected row stays the same one; where it is gone, the one that took its place is selected. */
@@ -150,8 +141,8 @@ static const char *
 problem(const struct top *t, char *buf, size_t size)
 {
 	const struct toplink *l = &t->link;
-	int64_t waited = (top_now() - l->asked_ns) / TOP_SECOND;
-	int64_t old = (top_now() - l->answered_ns) / TOP_SECOND;
+	int64_t waited = (loop_clock() - l->asked_ns) / TOP_SECOND;
+	int64_t old = (loop_clock() - l->answered_ns) / TOP_SECOND;
 	const char *why = l->why.text;
 
 	if (why[0] == '\0' && (l->count == 0 || waited < LATE_SECONDS))
@@ -178,7 +169,7 @@ message(struct top *t, char *buf, size_t size)
 		top_say(t, "%s", t->link.said.text);
 		t->link.said.text[0] = '\0';
 	}
-	if (t->mode != TOP_MODE_KILL && top_now() - t->message_ns > MESSAGE_TIME)
+	if (t->mode != TOP_MODE_KILL && loop_clock() - t->message_ns > MESSAGE_TIME)
 		t->message[0] = '\0';
 	return t->message[0] != '\0' ? t->message : NULL;
 }
@@ -204,7 +195,7 @@ draw(struct top *t)
 static int
 patience(const struct top *t)
 {
-	int64_t left = t->paused ? TOP_SECOND : t->next_ns - top_now();
+	int64_t left = t->paused ? TOP_SECOND : t->next_ns - loop_clock();
 
 	if (left > TOP_SECOND)
 		left = TOP_SECOND;
@@ -222,19 +213,19 @@ turn_of_loop(struct top *t)
 	(void)poll(p, sizeof(p) / sizeof(p[0]), patience(t));
 	take_signals(t);
 	if (p[2].revents != 0)
-		t->stale |= toplink_step(&t->link, top_now());
+		t->stale |= toplink_step(&t->link, loop_clock());
 	while (!t->quit && p[0].revents != 0 && (key = topscreen_key()) != TOPSCREEN_NONE) {
 		top_take_key(t, key);
 		top_work_out(t);
 	}
 	if ((p[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
 		t->quit = true;		/* nobody can see it any more */
-	if (!t->paused && top_now() >= t->next_ns) {
-		t->next_ns = top_now() + t->interval_ns;
-		toplink_ask(&t->link, t->view, t->service, top_now());
+	if (!t->paused && loop_clock() >= t->next_ns) {
+		t->next_ns = loop_clock() + t->interval_ns;
+		toplink_ask(&t->link, t->view, t->service, loop_clock());
 	}
-	if (t->link.client.fd < 0 && t->next_ns > top_now() + RETRY)
-		t->next_ns = top_now() + RETRY;
+	if (t->link.client.fd < 0 && t->next_ns > loop_clock() + RETRY)
+		t->next_ns = loop_clock() + RETRY;
 }
 
 static int

@@ -39,9 +39,6 @@ struct top {
 	bool quit;
 };
 
-/* Of the clock that decides. */
-int64_t top_now(void);
-
 /* A message at the bottom of the screen, for a while. */
 void top_say(struct top *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

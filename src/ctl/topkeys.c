@@ -6,6 +6,7 @@
 
 #include "../pure/scalar.h"
 #include "../pure/xalloc.h"
+#include "../sys/loop.h"
 #include "top.h"
 
 /* ---- the row, and where it leads ---- */
@@ -52,7 +53,7 @@ turn(struct top *t, enum top_view view, const char *service)
 		t->choice[view].filter[0] = '\0';
 	}
 	t->view = view;
-	toplink_turn(&t->link, view, t->service, top_now());
+	toplink_turn(&t->link, view, t->service, loop_clock());
 }
 
 /* The service that the selected row is about; NULL: none. */
@@ -123,7 +124,7 @@ static void
 pause_or_go_on(struct top *t)
 {
 	t->paused = !t->paused;
-	t->next_ns = top_now();
+	t->next_ns = loop_clock();
 }
 
 static void
@@ -132,7 +133,7 @@ change_interval(struct top *t, int by)
 	char text[SCALAR_DURATION_MAX];
 
 	t->interval_ns = topmodel_interval(t->interval_ns, by);
-	t->next_ns = top_now() + t->interval_ns;
+	t->next_ns = loop_clock() + t->interval_ns;
 	top_say(t, "every %s", scalar_format_duration(t->interval_ns, text, sizeof(text)));
 }
 
@@ -278,7 +279,7 @@ key_of_question(struct top *t, int key)
 	t->mode = TOP_MODE_TABLE;
 	if (key != 'y')
 		top_say(t, "connection %lld: left alone", (long long)t->victim);
-	else if (toplink_kill(&t->link, t->victim, top_now()))
+	else if (toplink_kill(&t->link, t->victim, loop_clock()))
 		top_say(t, "connection %lld: asked berthd to end it", (long long)t->victim);
 	else
 		top_say(t, "connection %lld: berthd is away", (long long)t->victim);

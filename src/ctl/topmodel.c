@@ -1,12 +1,13 @@
 #include "topmodel.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../pure/amount.h"
+#include "../pure/text.h"
+#include "../pure/totals.h"
 #include "../pure/xalloc.h"
 
 #define MS 1000000LL
@@ -182,33 +183,13 @@ number_of(const json_t *v)
 	return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static double
-sum_of(const json_t *object)
-{
-	const char *key;
-	const json_t *v;
-	double sum = 0;
-
-	json_object_foreach((json_t *)(uintptr_t)object, key, v)
-		sum += json_number_value(v);
-	return sum;
-}
-
 /* NAN: the kernel tells of none. */
 static double
 queue_of(const json_t *endpoints)
 {
-	const json_t *e;
-	double sum = NAN;
-	size_t i;
+	long long n = totals_queue(endpoints);
 
-	json_array_foreach(endpoints, i, e) {
-		double n = number_of(json_object_get(e, "queue"));
-
-		if (!isnan(n))
-			sum = isnan(sum) ? n : sum + n;
-	}
-	return sum;
+	return n < 0 ? NAN : (double)n;
 }
 
 /* NAN: of nothing yet. */
@@ -262,7 +243,7 @@ rates_of(const json_t *s, const json_t *before, double seconds)
 		(void)json_object_set_new(rates, counters[i],
 		    rate(json_number_value(json_object_get(s, counters[i])),
 		    json_number_value(json_object_get(before, counters[i])), seconds));
-	(void)json_object_set_new(rates, "refused", rate(sum_of(refused), sum_of(was), seconds));
+	(void)json_object_set_new(rates, "refused", rate((double)totals_sum(refused), (double)totals_sum(was), seconds));
 	(void)json_object_set_new(rates, "cpu", rate(cpu_of(s), cpu_of(before), seconds));
 	(void)json_object_set_new(rates, "reasons", rates_of_reasons(refused, was, seconds));
 	return rates;
@@ -392,7 +373,7 @@ refusals(const json_t *services)
 	size_t i;
 
 	json_array_foreach(services, i, v)
-		all += sum_of(json_object_get(v, "refused"));
+		all += (double)totals_sum(json_object_get(v, "refused"));
 	json_array_foreach(services, i, v)
 		add_refusals(rows, totals, v, all);
 	json_object_foreach(totals, reason, v) {
@@ -411,7 +392,7 @@ cell_number(const struct top_column *c, const json_t *v)
 	if (c->kind == TOP_P50 || c->kind == TOP_P99)
 		return quantile_of(v, c->kind == TOP_P50 ? "p50" : "p99");
 	if (c->kind == TOP_SUM)
-		return sum_of(v);
+		return (double)totals_sum(v);
 	return c->kind == TOP_QUEUE ? queue_of(v) : number_of(v);
 }
 
@@ -477,17 +458,11 @@ mood(const json_t *row)
 static char *
 row_key(enum top_view view, const json_t *row)
 {
-	char *key = NULL;
-	int n;
-
 	if (view == TOP_CONNECTIONS)
-		n = asprintf(&key, "%lld", (long long)json_integer_value(json_object_get(row, "connection")));
-	else if (view == TOP_REFUSALS)
-		n = asprintf(&key, "%s %s", text_of(row, "reason"), text_of(row, "service"));
-	else
-		n = asprintf(&key, "%s", text_of(row, "name"));
-	assert(n >= 0);
-	return key;
+		return text_make("%lld", (long long)json_integer_value(json_object_get(row, "connection")));
+	if (view == TOP_REFUSALS)
+		return text_make("%s %s", text_of(row, "reason"), text_of(row, "service"));
+	return xstrdup(text_of(row, "name"));
 }
 
 static bool
@@ -614,22 +589,6 @@ topmodel_find(const struct top_table *t, const char *key)
 
 /* ---- beside the table ---- */
 
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static char *
-format(const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
-	assert(n >= 0);
-	return text;
-}
-
 static char *
 daemon_line(const struct topmodel *m)
 {
@@ -640,7 +599,7 @@ daemon_line(const struct topmodel *m)
 
 	if (d == NULL)
 		return xstrdup("berthd");
-	return format("berthd %s  pid %lld  up %s%s%s%s%s%s", text_of(d, "version"),
+	return text_make("berthd %s  pid %lld  up %s%s%s%s%s%s", text_of(d, "version"),
 	    (long long)json_integer_value(json_object_get(d, "pid")),
 	    amount_duration(json_number_value(json_object_get(d, "uptime")), up, sizeof(up)),
 	    json_is_true(json_object_get(d, "stopping")) ? "  STOPPING" : "",
@@ -667,46 +626,21 @@ total(const json_t *services, const char *path)
 	return sum;
 }
 
-/* "5: 3 open, 1 waiting, 1 invalid" */
-static char *
-states_text(const json_t *services)
-{
-	static const char *const states[] = { "open", "waiting", "paused", "drained", "draining", "invalid",
-		"disabled", "removed" };
-	char *text = format("%zu", json_array_size(services)), *longer;
-	const char *between = ": ";
-
-	for (size_t k = 0; k < COUNT(states); k++) {
-		size_t n = 0, i;
-		const json_t *s;
-
-		json_array_foreach(services, i, s)
-			n += strcmp(text_of(s, "state"), states[k]) == 0;
-		if (n == 0)
-			continue;
-		longer = format("%s%s%zu %s", text, between, n, states[k]);
-		free(text);
-		text = longer;
-		between = ", ";
-	}
-	return text;
-}
-
 static char *
 pool_line(const struct topmodel *m)
 {
 	const json_t *pool = json_object_get(m->status, "pool");
 	double limit = number_of(json_object_get(pool, "limit"));
 	char active[TOP_NUMBER_MAX], most[TOP_NUMBER_MAX], peak[TOP_NUMBER_MAX];
-	char *states = states_text(m->services), *line;
+	char states[TOTALS_STATES_MAX];
 
-	line = format("pool %s/%s, peak %s  services %s",
+	totals_states_text(m->services, states, sizeof(states));
+	return text_make("pool %s/%s, peak %s  services %zu%s%s",
 	    topmodel_count(pool != NULL ? number_of(json_object_get(pool, "active")) :
 	    total(m->services, "active"), active, sizeof(active)),
 	    topmodel_count(limit, most, sizeof(most)),
-	    topmodel_count(number_of(json_object_get(pool, "peak")), peak, sizeof(peak)), states);
-	free(states);
-	return line;
+	    topmodel_count(number_of(json_object_get(pool, "peak")), peak, sizeof(peak)), json_array_size(m->services),
+	    states[0] != '\0' ? ": " : "", states);
 }
 
 static char *
@@ -717,7 +651,7 @@ rates_line(const struct topmodel *m)
 
 	for (size_t i = 0; i < COUNT(of); i++)
 		(void)topmodel_rate(total(m->services, of[i]), n[i], sizeof(n[i]));
-	return format("per second: accepted %s, refused %s, ended %s, failed %s", n[0], n[1], n[2], n[3]);
+	return text_make("per second: accepted %s, refused %s, ended %s, failed %s", n[0], n[1], n[2], n[3]);
 }
 
 char *
@@ -734,9 +668,9 @@ topmodel_title(const struct top_choice *c, const struct top_table *t)
 	bool one = c->view == TOP_CONNECTIONS && c->service != NULL;
 
 	if (c->filter[0] == '\0')
-		return format("%s%s%s: %zu, by %s %s", views[c->view].name, one ? " of " : "",
+		return text_make("%s%s%s: %zu, by %s %s", views[c->view].name, one ? " of " : "",
 		    one ? c->service : "", t->count, title, order);
-	return format("%s%s%s: %zu of %zu with \"%s\", by %s %s", views[c->view].name, one ? " of " : "",
+	return text_make("%s%s%s: %zu of %zu with \"%s\", by %s %s", views[c->view].name, one ? " of " : "",
 	    one ? c->service : "", t->count, t->of, c->filter, title, order);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../sys/loop.h"
 #include "top.h"
 
 #define ONCE_TIME	(10 * TOP_SECOND)	/* for each answer */
@@ -82,14 +83,14 @@ print_once(struct top *t)
 static int
 ask_and_wait(struct top *t)
 {
-	int64_t end = top_now() + ONCE_TIME;
+	int64_t end = loop_clock() + ONCE_TIME;
 	struct pollfd p;
 
-	toplink_ask(&t->link, t->view, t->service, top_now());
-	while (t->link.failed == 0 && t->link.said.text[0] == '\0' && t->link.count > 0 && top_now() < end) {
+	toplink_ask(&t->link, t->view, t->service, loop_clock());
+	while (t->link.failed == 0 && t->link.said.text[0] == '\0' && t->link.count > 0 && loop_clock() < end) {
 		p = (struct pollfd){ t->link.client.fd, client_events(&t->link.client), 0 };
-		(void)poll(&p, 1, (int)((end - top_now()) / TOP_MS) + 1);
-		(void)toplink_step(&t->link, top_now());
+		(void)poll(&p, 1, (int)((end - loop_clock()) / TOP_MS) + 1);
+		(void)toplink_step(&t->link, loop_clock());
 	}
 	if (t->link.said.text[0] != '\0') {
 		ctl_complain("%s", t->link.said.text);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "amount.h"
+#include "text.h"
+#include "totals.h"
 #include "xalloc.h"
 
 #define HOLDING_MAX 5		/* services that are named for holding places */
@@ -45,18 +47,6 @@ static const char *
 plural(long long n)
 {
 	return n == 1 ? "" : "s";
-}
-
-/* Append to a text in a buffer, as far as there is room. */
-static void __attribute__((format(printf, 3, 4)))
-append(char *buf, size_t size, const char *fmt, ...)
-{
-	size_t len = strlen(buf);
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(buf + len, size - len, fmt, ap);
-	va_end(ap);
 }
 
 /* ---- a problem ---- */
@@ -180,13 +170,13 @@ where(const struct advice *a, const json_t *service, const char *group, const ch
 	(void)snprintf(buf, size, "%s.%s", group, key);
 	settings = is(json_object_get(shown, "origin"), buf, "berth.json");
 	if (settings)
-		append(buf, size, " in defaults of %s",
+		text_append(buf, size, " in defaults of %s",
 		    string(json_object_get(a->f->status, "berthd"), "settings"));
 	else if (string(service, "file")[0] != '\0')
-		append(buf, size, " in %s", string(service, "file"));
+		text_append(buf, size, " in %s", string(service, "file"));
 	text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	if (text != NULL)
-		append(buf, size, ", now %s", text);
+		text_append(buf, size, ", now %s", text);
 	free(text);
 }
 
@@ -223,17 +213,13 @@ dormant(const struct advice *a, const char *service)
 	return n;
 }
 
-/* Clients in the queues of a service. */
+/* Clients that wait for a service, as far as the kernel tells. */
 static long long
 queued(const json_t *service)
 {
-	const json_t *e;
-	long long n = number(service, "pending");
-	size_t i;
+	long long n = totals_queue(json_object_get(service, "endpoints"));
 
-	json_array_foreach(json_object_get(service, "endpoints"), i, e)
-		n += number(e, "queue");
-	return n;
+	return number(service, "pending") + (n > 0 ? n : 0);
 }
 
 /* " (3 of them dormant)" */
@@ -572,35 +558,6 @@ key_of(const char *reason)
 	return NULL;
 }
 
-static const char *
-most_of(json_t *counts)
-{
-	const char *key, *most = NULL;
-	json_t *value;
-
-	json_object_foreach(counts, key, value) {
-		if (most == NULL || json_integer_value(value) > number(counts, most))
-			most = key;
-	}
-	return most;
-}
-
-/* "source-rate 800, penalty 12", the most frequent first. */
-static void
-reasons_text(const json_t *burst, char *buf, size_t size)
-{
-	json_t *left = json_copy(json_object_get(burst, "reasons"));
-	const char *reason, *sep = "";
-
-	buf[0] = '\0';
-	while ((reason = most_of(left)) != NULL) {
-		append(buf, size, "%s%s %lld", sep, reason, number(left, reason));
-		sep = ", ";
-		(void)json_object_del(left, reason);
-	}
-	json_decref(left);
-}
-
 static void
 sources_detail(json_t *p, const json_t *burst)
 {
@@ -610,10 +567,10 @@ sources_detail(json_t *p, const json_t *burst)
 	size_t i;
 
 	json_array_foreach(sources, i, s)
-		append(text, sizeof(text), "%s%s (%lld)", i > 0 ? ", " : "", string(s, "source"),
+		text_append(text, sizeof(text), "%s%s (%lld)", i > 0 ? ", " : "", string(s, "source"),
 		    number(s, "count"));
 	if (others > 0)
-		append(text, sizeof(text), " and %lld more source%s", others, plural(others));
+		text_append(text, sizeof(text), " and %lld more source%s", others, plural(others));
 	if (text[0] != '\0')
 		detail(p, "from %s", text);
 }
@@ -659,24 +616,23 @@ static void
 look_at_refusals(struct advice *a, const json_t *s)
 {
 	const char *name = string(s, "name"), *key, *reason;
-	const json_t *burst = json_object_get(a->f->refusals, name);
+	const json_t *burst = json_object_get(a->f->refusals, name), *counts = json_object_get(burst, "reasons");
 	char reasons[256], since[AMOUNT_TEXT_MAX];
 	json_t *p;
 
 	if (number(burst, "count") < ADVICE_REFUSALS)
 		return;
-	reasons_text(burst, reasons, sizeof(reasons));
 	amount_duration(json_number_value(json_object_get(burst, "seconds")), since, sizeof(since));
 	p = problem(a, GRADE_WARNING, s, "it refuses connections, %s%lld for %s: %s",
 	    json_is_true(json_object_get(burst, "more")) ? "more than " : "", number(burst, "count"),
-	    since, reasons);
+	    since, totals_counts_text(counts, reasons, sizeof(reasons)));
 	sources_detail(p, burst);
 	todo(p, "`berthctl explain %s --peer %s` tells which rule it is, with its numbers", name,
 	    example_source(burst));
 	if (penalties_details(a, p, name) > 0)
 		todo(p, "`berthctl penalties %s` lists them; with --forgive %s that one is let in", name,
 		    example_source(burst));
-	reason = most_of(json_object_get(burst, "reasons"));
+	reason = totals_next(counts, NULL);
 	key = reason == NULL ? NULL : key_of(reason);
 	if (key != NULL)
 		todo(p, "if they should be served: %s in %s", key, string(s, "file"));
