@@ -16,7 +16,6 @@
 
 #define READ_BYTES	65536
 #define REPLY_MAX	(256u << 20)	/* no list of services is longer than that */
-#define SYSTEM_CONTROL	"/run/berth/control"
 
 const char *
 client_path(const char *given)
@@ -40,8 +39,8 @@ connect_failed(const char *path, int error, struct diag *why)
 	if (error == ENOENT || error == ECONNREFUSED)
 		diag_set(why, "%s: no daemon there (%s): start berthd, or name the control socket "
 		    "with --control PATH or $BERTH_CONTROL%s", path, strerror(error),
-		    strcmp(path, SYSTEM_CONTROL) == 0 ? "" :
-		    " (the system's is " SYSTEM_CONTROL ")");
+		    strcmp(path, CLIENT_SYSTEM) == 0 ? "" :
+		    " (the system's is " CLIENT_SYSTEM ")");
 	else
 		diag_set(why, "%s: no daemon there: cannot connect: %s", path, strerror(error));
 	return EX_UNAVAILABLE;
@@ -58,7 +57,7 @@ connect_to(struct client *c, const char *given, int flags, struct diag *why)
 	*c = (struct client){ .fd = -1 };
 	if (path == NULL) {
 		diag_set(why, "no daemon there: XDG_RUNTIME_DIR is not set; name the control socket "
-		    "with --control PATH (the system's is " SYSTEM_CONTROL ")");
+		    "with --control PATH (the system's is " CLIENT_SYSTEM ")");
 		return EX_UNAVAILABLE;
 	}
 	if (strlcpy(un.sun_path, path, sizeof(un.sun_path)) >= sizeof(un.sun_path)) {

@@ -13,6 +13,8 @@
 #include "../pure/diag.h"
 #include "../pure/wire.h"
 
+#define CLIENT_SYSTEM "/run/berth/control"	/* of the berthd that root runs */
+
 struct client {
 	int fd;
 	char path[108];		/* for messages */

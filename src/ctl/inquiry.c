@@ -24,7 +24,7 @@
 #include "ctl.h"
 
 #define SHOWN_MAX 20		/* services whose configuration is asked for */
-#define SYSTEM_CONTROL "/run/berth/control"
+#define HOLDERS_MAX 20		/* addresses whose holder is looked for, all processes each time */
 
 /* ---- questions ---- */
 
@@ -35,8 +35,8 @@
 static int
 await(struct inquiry *q, struct client *c, json_t **answer, struct diag *why)
 {
-	int64_t end = loop_clock() + INQUIRY_SECONDS * INT64_C(1000000000), left;
 	struct wire_reply r;
+	int64_t left;
 	bool taken = false;
 	int status;
 
@@ -44,7 +44,7 @@ await(struct inquiry *q, struct client *c, json_t **answer, struct diag *why)
 	while ((status = client_take(c, &r, &taken, why)) == 0 && !taken) {
 		struct pollfd p = { .fd = c->fd, .events = client_events(c) };
 
-		left = (end - loop_clock()) / 1000000;
+		left = (q->end_ns - loop_clock()) / 1000000;
 		if (left <= 0) {
 			q->silent = true;
 			diag_set(why, "%s: no answer within %d s", c->path, INQUIRY_SECONDS);
@@ -77,19 +77,21 @@ await_member(struct inquiry *q, struct client *c, const char *member, json_t **v
 	return 0;
 }
 
+/* All of it is asked before the first is answered, so that it is of one moment as far as that goes. */
 static int
-ask_first(struct inquiry *q, struct client *c, struct diag *why)
+ask_first(struct inquiry *q, struct client *c, bool all, struct diag *why)
 {
 	int status;
 
 	client_post(c, "Status", NULL);
-	client_post(c, "List", NULL);
-	client_post(c, "Penalties", NULL);
+	client_post(c, "List", all ? json_pack("{s:b}", "buckets", 1) : NULL);
+	if (all)
+		client_post(c, "Connections", NULL);
 	status = await(q, c, &q->status, why);
 	if (status == 0)
 		status = await_member(q, c, "services", &q->services, why);
-	if (status == 0)
-		status = await_member(q, c, "penalties", &q->penalties, why);
+	if (status == 0 && all)
+		status = await_member(q, c, "connections", &q->connections, why);
 	return status;
 }
 
@@ -98,13 +100,16 @@ static void
 ask_details(struct inquiry *q, struct client *c)
 {
 	const char *asked[SHOWN_MAX];
-	bool connections = advice_wants_connections(q->status, q->services);
+	bool connections = q->connections == NULL && advice_wants_connections(q->status, q->services);
+	bool penalties = advice_wants_penalties(q->refusals);
 	size_t i, n = 0;
 	struct diag why;
 	json_t *s, *answer;
 
 	if (connections)
 		client_post(c, "Connections", NULL);
+	if (penalties)
+		client_post(c, "Penalties", NULL);
 	json_array_foreach(q->services, i, s) {
 		if (n == SHOWN_MAX || !advice_wants_show(q->status, s, q->refusals))
 			continue;
@@ -112,6 +117,8 @@ ask_details(struct inquiry *q, struct client *c)
 		client_post(c, "Show", json_pack("{s:s}", "service", ctl_string(s, "name")));
 	}
 	if (connections && await_member(q, c, "connections", &q->connections, &why) != 0)
+		return;
+	if (penalties && await_member(q, c, "penalties", &q->penalties, &why) != 0)
 		return;
 	q->shown = json_object();
 	for (i = 0; i < n; i++) {
@@ -123,6 +130,13 @@ ask_details(struct inquiry *q, struct client *c)
 }
 
 /* ---- what berthd does not say ---- */
+
+/* Who waits for this has waited long enough. */
+static bool
+is_late(const struct inquiry *q)
+{
+	return loop_clock() > q->end_ns;
+}
 
 static void
 read_ring(struct inquiry *q)
@@ -184,8 +198,11 @@ find_lines(struct inquiry *q, const json_t *errors, const char *file)
 	const json_t *e;
 	size_t i;
 
-	json_array_foreach(errors, i, e)
+	json_array_foreach(errors, i, e) {
+		if (is_late(q))
+			return;
 		find_line(q, json_string_value(e), file);
+	}
 }
 
 static void
@@ -196,14 +213,17 @@ find_holders(struct inquiry *q, const json_t *endpoints)
 	size_t i;
 
 	json_array_foreach(endpoints, i, e) {
+		if (json_object_size(q->holders) == HOLDERS_MAX || is_late(q))
+			return;
 		if (strncmp(ctl_string(e, "reason"), "address already in use", 22) != 0)
 			continue;
 		(void)strlcpy(kind, ctl_string(e, "endpoint"), sizeof(kind));
 		kind[strcspn(kind, ":")] = '\0';
 		(void)snprintf(key, sizeof(key), "%s %s", kind, ctl_string(e, "address"));
-		if (json_object_get(q->holders, key) == NULL &&
-		    holder_find(kind, ctl_string(e, "address"), holder, sizeof(holder)))
-			(void)json_object_set_new(q->holders, key, json_string(holder));
+		if (json_object_get(q->holders, key) == NULL)
+			(void)json_object_set_new(q->holders, key,
+			    holder_find(kind, ctl_string(e, "address"), holder, sizeof(holder))
+			    ? json_string(holder) : json_null());
 	}
 }
 
@@ -233,12 +253,12 @@ peer_pid(int fd)
 }
 
 int
-inquiry_make(struct inquiry *q, const char *path, struct diag *why)
+inquiry_make(struct inquiry *q, const char *path, bool all, struct diag *why)
 {
 	struct client c;
 	int status;
 
-	*q = (struct inquiry){ .control = "" };
+	*q = (struct inquiry){ .control = "", .end_ns = loop_clock() + INQUIRY_SECONDS * INT64_C(1000000000) };
 	errno = 0;
 	status = client_start(&c, path, why);
 	q->silent = status == EX_UNAVAILABLE && errno == EAGAIN;
@@ -246,7 +266,7 @@ inquiry_make(struct inquiry *q, const char *path, struct diag *why)
 	if (status != 0)
 		return status;
 	q->pid = peer_pid(c.fd);
-	status = ask_first(q, &c, why);
+	status = ask_first(q, &c, all, why);
 	if (status == 0) {
 		read_ring(q);
 		ask_details(q, &c);
@@ -277,6 +297,12 @@ inquiry_facts(const struct inquiry *q)
 
 /* ---- from outside ---- */
 
+bool
+inquiry_unanswered(const struct inquiry *q, int status)
+{
+	return status == EX_UNAVAILABLE && q->control[0] != '\0' && !q->answered;
+}
+
 /* Is this process a berthd, and in which state? */
 static bool
 is_berthd(long long pid, char *state)
@@ -305,7 +331,7 @@ static void
 say_start(struct inquiry_outside *o)
 {
 	const char *ours = paths_control();
-	bool system = strcmp(o->silence.control, SYSTEM_CONTROL) == 0;
+	bool system = strcmp(o->silence.control, CLIENT_SYSTEM) == 0;
 
 	o->silence.managed = system && access("/run/systemd/system", F_OK) == 0;
 	if (o->silence.managed)
@@ -335,6 +361,7 @@ inquiry_outside(const struct inquiry *q, struct inquiry_outside *o)
 			s->turn = (double)(loop_clock() - o->stats.head->turn_ns) / 1e9;
 	}
 	s->alive = is_berthd(s->pid, &s->state);
+	o->health = s->alive || q->silent ? "silent" : "not running";
 	say_start(o);
 }
 

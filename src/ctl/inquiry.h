@@ -5,6 +5,7 @@
 #define BERTH_INQUIRY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "../pure/advice.h"
 #include "../pure/stats.h"
@@ -19,20 +20,26 @@ struct inquiry {
 	long long pid;		/* of the one that was connected to; 0: not known */
 	bool answered;		/* something, be it an error */
 	bool silent;		/* it is there, and there was no answer in time */
+	int64_t end_ns;		/* no answer is waited for longer */
 };
 
 /*
- * Ask the berthd at path (as for client_open()).  0; else an exit status, with why: EX_UNAVAILABLE also when it is silent.
- * inquiry_fini() after all of them.
+ * Ask the berthd at path (as for client_open()); all: also what is shown where nothing is wrong, connections and the
+ * buckets of histograms.  It takes INQUIRY_SECONDS at most: what was not found out by then, beside the first answers, is
+ * not known.  0; else an exit status, with why: EX_UNAVAILABLE also when it is silent.  inquiry_fini() after all of them.
  */
-int inquiry_make(struct inquiry *q, const char *path, struct diag *why);
+int inquiry_make(struct inquiry *q, const char *path, bool all, struct diag *why);
 void inquiry_fini(struct inquiry *q);
 
 struct advice_facts inquiry_facts(const struct inquiry *q);
 
+/* Is the outside of it all that can be told?  status: of inquiry_make(). */
+bool inquiry_unanswered(const struct inquiry *q, int status);
+
 /* A berthd that has not answered, as it is seen from outside; q as inquiry_make() left it. */
 struct inquiry_outside {
 	struct advice_silence silence;
+	const char *health;	/* "silent"; "not running" */
 	char start[160];	/* what silence.start points to */
 	bool counted;		/* there is a statistics file that can be read */
 	struct stats stats;	/* ... a copy */

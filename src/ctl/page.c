@@ -1,146 +1,97 @@
 /* berthctl page: the status page, printed or served */
-#include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "../pure/xalloc.h"
+#include "../pure/text.h"
 #include "ctl.h"
 #include "http.h"
+#include "inquiry.h"
 #include "pageview.h"
 
-#define ASK_SECONDS 5		/* for berthd to answer; less than what http gives to make a page */
 #define REFRESH_SECONDS 5
 #define CLIENT_MS 10000
 
-struct answers {
-	json_t *status, *services, *connections;
-};
-
 /* ---- asking ---- */
 
-static volatile sig_atomic_t asked_fd = -1, gave_up;
+struct look {
+	struct inquiry q;
+	json_t *problems;	/* owned; see pure/advice.h */
+	char health[ADVICE_HEALTH_MAX];
+};
 
-/* Whoever waits for berthd on this socket, reads its end. */
+/* What there is to be said where nobody answers, as `berthctl status` has it. */
 static void
-give_up(int signo)
+look_outside(struct look *l)
 {
-	int error = errno;
+	struct inquiry_outside o;
 
-	(void)signo;
-	gave_up = 1;
-	if (asked_fd >= 0)
-		(void)shutdown(asked_fd, SHUT_RDWR);
-	errno = error;
+	inquiry_outside(&l->q, &o);
+	l->problems = advice_unanswered(&o.silence);
+	(void)strlcpy(l->health, o.health, sizeof(l->health));
+	inquiry_outside_fini(&o);
 }
 
-/* The next answer; 0 or the exit status. */
-static int
-take_answer(struct client *c, json_t **answer)
+/* status: of the inquiry, as is why. */
+static void
+say_why(struct look *l, int status, const struct diag *why)
 {
-	struct wire_reply r = { 0 };
-	int status = client_receive(c, &r);
+	bool forbidden = status == EX_NOPERM;
 
-	if (status == 0 && r.error != NULL) {
-		ctl_complain("%s: the daemon answers: %s", c->path, r.error);
-		status = EX_UNAVAILABLE;
-	} else if (status == 0) {
-		*answer = json_incref(r.parameters);
-	}
-	wire_reply_fini(&r);
-	return status;
+	l->problems = json_pack("[{s:s,s:n,s:s,s:[],s:[]}]", "grade", "error", "service", "problem", why->text,
+	    "details", "todo");
+	if (forbidden)
+		(void)json_array_append_new(json_object_get(json_array_get(l->problems, 0), "todo"),
+		    json_string("give the service of this page the group that control.group in berth.json names: "
+		    "group in its file"));
+	(void)strlcpy(l->health, forbidden ? "not allowed" : "no answer", sizeof(l->health));
 }
 
+/* 0, or the exit status for what has been complained of. */
 static int
-send_buckets(struct client *c)
+look(struct look *l, const char *control)
 {
-	json_t *parameters = json_pack("{s:b}", "buckets", 1);
-	int status = client_send(c, "io.berth.Control.List", parameters, false);
+	struct advice_facts facts;
+	struct diag why;
+	int status = inquiry_make(&l->q, control, true, &why);
 
-	json_decref(parameters);
-	return status;
-}
-
-/* All questions are there when the first is answered: what is told, is of one moment as far as that goes. */
-static int
-ask(struct client *c, struct answers *a)
-{
-	int status = client_send(c, "io.berth.Control.Status", NULL, false);
-
-	if (status == 0)
-		status = send_buckets(c);
-	if (status == 0)
-		status = client_send(c, "io.berth.Control.Connections", NULL, false);
-	if (status == 0)
-		status = take_answer(c, &a->status);
-	if (status == 0)
-		status = take_answer(c, &a->services);
-	if (status == 0)
-		status = take_answer(c, &a->connections);
-	return status;
-}
-
-static int
-ask_in_time(const char *path, struct answers *a)
-{
-	struct sigaction on_alarm = { .sa_handler = give_up };
-	struct client c;
-	int status;
-
-	(void)sigaction(SIGALRM, &on_alarm, NULL);
-	(void)alarm(ASK_SECONDS);
-	status = client_open(&c, path);
 	if (status == 0) {
-		asked_fd = c.fd;
-		status = ask(&c, a);
-		asked_fd = -1;
-		client_close(&c);
+		facts = inquiry_facts(&l->q);
+		l->problems = advice_make(&facts);
+		(void)advice_health(l->problems, l->health, sizeof(l->health));
+		return 0;
 	}
-	(void)alarm(0);
-	if (status != 0 && gave_up)
-		ctl_complain("there was no answer within %d seconds", ASK_SECONDS);
+	ctl_complain("%s", why.text);
+	if (inquiry_unanswered(&l->q, status))
+		look_outside(l);
+	else
+		say_why(l, status, &why);
 	return status;
+}
+
+static void
+look_fini(struct look *l)
+{
+	json_decref(l->problems);
+	inquiry_fini(&l->q);
 }
 
 /* ---- the page ---- */
-
-static const char *
-trouble(int status)
-{
-	if (status == 0)
-		return NULL;
-	return status == EX_NOPERM ?
-	    "This page is not allowed to ask berthd: it has to be in the control group. The log of its service says more." :
-	    "berthd does not answer. The log of this page's service says more.";
-}
-
-static void
-release(struct answers *a)
-{
-	json_decref(a->status);
-	json_decref(a->services);
-	json_decref(a->connections);
-}
 
 /* The page as of now, which is the caller's to free; *status: 0, or why it only says that there is none. */
 static char *
 page_text(const char *path, unsigned refresh, int *status)
 {
-	struct answers a = { 0 };
 	char host[256] = "", *text;
-	struct pageview v = { .host = host, .refresh = refresh };
+	struct look l;
 
 	(void)gethostname(host, sizeof(host) - 1);
-	*status = ask_in_time(path, &a);
-	v.trouble = trouble(*status);
-	v.status = a.status;
-	v.services = json_object_get(a.services, "services");
-	v.connections = json_object_get(a.connections, "connections");
-	text = pageview_render(&v);
-	release(&a);
+	*status = look(&l, path);
+	text = pageview_render(&(struct pageview){ .host = host, .health = l.health, .problems = l.problems,
+	    .status = *status == 0 ? l.q.status : NULL, .services = l.q.services,
+	    .connections = l.q.connections, .refresh = refresh });
+	look_fini(&l);
 	return text;
 }
 
@@ -169,11 +120,10 @@ serve(const char *control)
 	struct served s = { .control = control };
 	struct http_page page = { "/", make, &s };
 	char *policy = pageview_policy(REFRESH_SECONDS);
-	int n, status;
+	int status;
 
-	n = asprintf(&s.headers, "Content-Security-Policy: %s\r\nReferrer-Policy: no-referrer\r\n"
+	s.headers = text_make("Content-Security-Policy: %s\r\nReferrer-Policy: no-referrer\r\n"
 	    "Cross-Origin-Resource-Policy: same-origin\r\n", policy);
-	assert(n >= 0);
 	free(policy);
 	status = http_serve_one(&page, 1, CLIENT_MS);
 	free(s.headers);
@@ -195,18 +145,18 @@ print_page(const char *control)
 static int
 print_answers(const char *control)
 {
-	struct answers a = { 0 };
-	int status = ask_in_time(control, &a);
-	json_t *all = json_object();
+	struct look l;
+	int status = look(&l, control);
+	json_t *all;
 
 	if (status == 0) {
-		json_object_update(all, a.status);
-		json_object_update(all, a.services);
-		json_object_update(all, a.connections);
+		all = json_pack("{s:O,s:O,s:O}", "services", l.q.services, "connections", l.q.connections,
+		    "problems", l.problems);
+		(void)json_object_update(all, l.q.status);
 		ctl_print_json(all);
+		json_decref(all);
 	}
-	json_decref(all);
-	release(&a);
+	look_fini(&l);
 	return status;
 }
 

@@ -38,7 +38,7 @@ pageparts_more(struct html *h, size_t shown, size_t count, const char *what, con
 		return;
 	html_markup(h, "<p class=\"note\">and ");
 	pageparts_count(h, (long long)(count - shown));
-	html_put(h, " more %s: <span class=\"mono\">%s</span></p>\n", what, command);
+	html_put(h, " more%s%s: <code>%s</code></p>\n", what[0] != '\0' ? " " : "", what, command);
 }
 
 void
@@ -51,16 +51,4 @@ void
 pageparts_table_end(struct html *h)
 {
 	html_markup(h, "</tbody>\n</table>\n</div>\n");
-}
-
-long long
-pageparts_refused(const json_t *service)
-{
-	long long sum = 0;
-	const char *reason;
-	json_t *n;
-
-	json_object_foreach(json_object_get(service, "refused"), reason, n)
-		sum += json_integer_value(n);
-	return sum;
 }

@@ -21,7 +21,7 @@ void pageparts_dash_cell(struct html *h);
 /* A word that is to be seen.  kind: good, warn, bad or quiet: a colour, and a shape for those who do not see it. */
 void pageparts_badge(struct html *h, const char *kind, const char *text);
 
-/* After a list of which not more than `shown` are there: how many are not, and the command that has them all. */
+/* After a list of which not more than `shown` are there: how many are not, and the command that has them all.  what: may be "". */
 void pageparts_more(struct html *h, size_t shown, size_t count, const char *what, const char *command);
 
 /*
@@ -30,8 +30,5 @@ void pageparts_more(struct html *h, size_t shown, size_t count, const char *what
  */
 void pageparts_table_begin(struct html *h, const char *label);
 void pageparts_table_end(struct html *h);
-
-/* How many connections a service refused, for all reasons. */
-long long pageparts_refused(const json_t *service);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../pure/amount.h"
+#include "../pure/totals.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 #include "pagechart.h"
@@ -21,7 +22,7 @@ static const char *
 kind_of(const char *state)
 {
 	static const struct { const char *state, *kind; } kinds[] = {
-		{ "open", "good" }, { "waiting", "warn" }, { "paused", "warn" }, { "draining", "warn" },
+		{ "open", "good" }, { "waiting", "bad" }, { "paused", "warn" }, { "draining", "warn" },
 		{ "invalid", "bad" },
 	};
 
@@ -73,20 +74,12 @@ put_active_cell(struct html *h, const json_t *service)
 	html_markup(h, "</td>");
 }
 
-/* Connections in the queues of its sockets, where the kernel tells. */
 static void
 put_queue_cell(struct html *h, const json_t *endpoints)
 {
-	long long queue = 0;
-	bool known = false;
-	const json_t *e;
-	size_t i;
+	long long queue = totals_queue(endpoints);
 
-	json_array_foreach(endpoints, i, e) {
-		known |= json_is_integer(json_object_get(e, "queue"));
-		queue += ctl_number(e, "queue");
-	}
-	if (known)
+	if (queue >= 0)
 		pageparts_count_cell(h, queue);
 	else
 		pageparts_dash_cell(h);
@@ -117,7 +110,7 @@ put_service(struct html *h, const json_t *s)
 	pageparts_count_cell(h, ctl_number(s, "ended"));
 	pageparts_count_cell(h, ctl_number(s, "failed"));
 	pageparts_count_cell(h, ctl_number(s, "evicted"));
-	pageparts_count_cell(h, pageparts_refused(s));
+	pageparts_count_cell(h, totals_sum(json_object_get(s, "refused")));
 	html_markup(h, "</tr>\n");
 }
 
@@ -280,12 +273,8 @@ void
 pagetables_refusals(struct html *h, const json_t *services)
 {
 	json_t *sums = sums_of_refused(services);
-	long long total = 0;
-	const json_t *s;
-	size_t i;
+	long long total = totals_sum(sums);
 
-	json_array_foreach(services, i, s)
-		total += pageparts_refused(s);
 	html_markup(h, "<h2>Refused, by reason</h2>\n");
 	if (total > 0)
 		put_refusals(h, services, sums, total);

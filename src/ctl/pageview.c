@@ -4,15 +4,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "../pure/advice.h"
 #include "../pure/amount.h"
 #include "../pure/html.h"
+#include "../pure/text.h"
+#include "../pure/totals.h"
 #include "../pure/xalloc.h"
 #include "ctl.h"
 #include "pagechart.h"
 #include "pageparts.h"
 #include "pagetables.h"
 
-#define FINDINGS_MAX 50		/* of a level; more are only counted */
+#define PROBLEMS_MAX 50		/* more are only counted */
 
 /* Made from page.css and page.js by the Makefile, with the hashes by which a policy names them. */
 extern const char page_style[], page_style_hash[], page_script[], page_script_hash[];
@@ -43,106 +46,74 @@ put_time(struct html *h, double seconds)
 
 /* ---- what is wrong ---- */
 
-enum level { BAD, WARN };
-
-static const char *const level_kinds[] = { "bad", "warn" }, *const level_words[] = { "error", "warning" };
-
-/* Items of a list, by level. */
-struct findings {
-	struct html list[2];
-	size_t count[2];
-};
-
-static void
-find(struct findings *f, enum level level, const char *where, const char *text, const char *more)
+static const char *
+kind_of(const char *grade)
 {
-	struct html *h = &f->list[level];
-
-	if (f->count[level]++ >= FINDINGS_MAX)
-		return;
-	html_markup(h, "<li>");
-	pageparts_badge(h, level_kinds[level], level_words[level]);
-	html_put(h, "<span><b>%s</b>: %s%s%s</span></li>\n", where, text, more[0] != '\0' ? ": " : "", more);
+	if (strcmp(grade, "error") == 0)
+		return "bad";
+	return strcmp(grade, "warning") == 0 ? "warn" : "quiet";
 }
 
 static void
-find_texts(struct findings *f, enum level level, const char *where, const json_t *texts)
+put_details(struct html *h, const json_t *details)
 {
-	const json_t *t;
+	const json_t *d;
 	size_t i;
 
-	json_array_foreach(texts, i, t)
-		find(f, level, where, json_string_value(t), "");
+	json_array_foreach(details, i, d)
+		html_put(h, "<span class=\"sub\">%s</span>", json_string_value(d));
 }
 
+/* What stands between two ` is a command. */
 static void
-find_in_service(struct findings *f, const json_t *s)
+put_todo(struct html *h, const char *todo)
 {
-	const char *name = ctl_string(s, "name"), *gate = ctl_string(s, "gate");
-	const json_t *e;
-	size_t i;
+	char *parts = xstrdup(todo), *at = parts, *part;
+	bool command = false;
 
-	find_texts(f, BAD, name, json_object_get(s, "errors"));
-	json_array_foreach(json_object_get(s, "endpoints"), i, e)
-		if (ctl_string(e, "reason")[0] != '\0')
-			find(f, strcmp(ctl_string(e, "state"), "waiting") == 0 ? BAD : WARN, name,
-			    ctl_string(e, "endpoint"), ctl_string(e, "reason"));
-	if (gate[0] != '\0')
-		find(f, WARN, name, "starts no handler now", gate);
-	find_texts(f, WARN, name, json_object_get(s, "warnings"));
-}
-
-static void
-find_in_daemon(struct findings *f, const struct pageview *v)
-{
-	const json_t *d = daemon_of(v), *pool = pool_of(v);
-	char dropped[AMOUNT_TEXT_MAX];
-
-	find_texts(f, BAD, "berthd", json_object_get(d, "errors"));
-	if (json_is_true(json_object_get(d, "stopping")))
-		find(f, WARN, "berthd", "it is stopping", "");
-	if (json_is_true(json_object_get(pool, "shortage")))
-		find(f, BAD, "pool", "accepting is paused", "the system has no descriptor, memory or process to give");
-	if (ctl_number(pool, "active") >= ctl_number(pool, "limit"))
-		find(f, WARN, "pool", "all places are taken", "");
-	if (ctl_string(d, "statistics")[0] == '\0')
-		find(f, WARN, "berthd", "no statistics file", "the counts end with this process");
-	if (ctl_number(pool, "failed_open") > 0)
-		find(f, WARN, "pool", "the table of sources was full",
-		    "connections were judged without their history");
-	if (ctl_number(d, "log_dropped") > 0)
-		find(f, WARN, "log", "lines that no log took",
-		    amount_count(ctl_number(d, "log_dropped"), dropped, sizeof(dropped)));
-}
-
-static void
-find_all(struct findings *f, const struct pageview *v)
-{
-	const json_t *s;
-	size_t i;
-
-	find_in_daemon(f, v);
-	json_array_foreach(v->services, i, s)
-		find_in_service(f, s);
-}
-
-/* Errors first. */
-static void
-put_findings(struct html *h, struct findings *f)
-{
-	if (f->count[BAD] + f->count[WARN] > 0)
-		html_markup(h, "<h2>What is wrong</h2>\n");
-	for (enum level level = BAD; level <= WARN; level++) {
-		char *items = html_take(&f->list[level]);
-
-		if (f->count[level] > 0) {
-			html_markup(h, "<ul class=\"findings card\">\n");
-			html_markup(h, items);
-			html_markup(h, "</ul>\n");
-		}
-		pageparts_more(h, FINDINGS_MAX, f->count[level], level_words[level], "berthctl list");
-		free(items);
+	html_markup(h, "<span class=\"todo\">");
+	while ((part = strsep(&at, "`")) != NULL) {
+		html_put(h, command ? "<code>%s</code>" : "%s", part);
+		command = !command;
 	}
+	html_markup(h, "</span>");
+	free(parts);
+}
+
+static void
+put_problem(struct html *h, const json_t *p)
+{
+	const char *service = ctl_string(p, "service");
+	const json_t *todo;
+	size_t i;
+
+	html_markup(h, "<li>");
+	pageparts_badge(h, kind_of(ctl_string(p, "grade")), ctl_string(p, "grade"));
+	html_markup(h, "<div>");
+	if (service[0] != '\0')
+		html_put(h, "<b>%s</b>: ", service);
+	html_put(h, "%s", ctl_string(p, "problem"));
+	put_details(h, json_object_get(p, "details"));
+	json_array_foreach(json_object_get(p, "todo"), i, todo)
+		put_todo(h, json_string_value(todo));
+	html_markup(h, "</div></li>\n");
+}
+
+static void
+put_problems(struct html *h, const json_t *problems)
+{
+	const json_t *p;
+	size_t i;
+
+	if (json_array_size(problems) == 0)
+		return;
+	html_put(h, "<h2>%s</h2>\n<ul class=\"findings card\">\n",
+	    advice_is_bad(problems) ? "What is wrong, and what to do" : "To be known");
+	json_array_foreach(problems, i, p)
+		if (i < PROBLEMS_MAX)
+			put_problem(h, p);
+	html_markup(h, "</ul>\n");
+	pageparts_more(h, PROBLEMS_MAX, json_array_size(problems), "", "berthctl status --all");
 }
 
 /* ---- the first look ---- */
@@ -178,49 +149,29 @@ put_berthd_tile(struct html *h, const json_t *d)
 	    ctl_number(d, "pid"), ctl_string(d, "version"));
 }
 
-struct totals {
-	long long open, accepted, pending, ended, failed, evicted, refused;
-};
-
-static struct totals
-totals_of(const json_t *services)
+/* One with two more counts below. */
+static void
+put_counts_tile(struct html *h, const char *name, long long count, long long one, const char *what,
+    long long other, const char *other_what)
 {
-	struct totals t = { 0 };
-	const json_t *s;
-	size_t i;
-
-	json_array_foreach(services, i, s) {
-		t.open += strcmp(ctl_string(s, "state"), "open") == 0;
-		t.accepted += ctl_number(s, "accepted");
-		t.pending += ctl_number(s, "pending");
-		t.ended += ctl_number(s, "ended");
-		t.failed += ctl_number(s, "failed");
-		t.evicted += ctl_number(s, "evicted");
-		t.refused += pageparts_refused(s);
-	}
-	return t;
+	put_tile(h, name, count);
+	html_markup(h, "<span class=\"sub\">");
+	pageparts_count(h, one);
+	html_put(h, " %s, ", what);
+	pageparts_count(h, other);
+	html_put(h, " %s</span></li>\n", other_what);
 }
 
 static void
 put_tiles(struct html *h, const struct pageview *v)
 {
-	struct totals t = totals_of(v->services);
+	struct totals t = totals_make(v->services);
 
 	html_markup(h, "<ul class=\"tiles\">\n");
 	put_pool_tile(h, pool_of(v));
-	put_tile(h, "Accepted", t.accepted);
-	html_markup(h, "<span class=\"sub\">");
-	pageparts_count(h, t.ended);
-	html_markup(h, " ended, ");
-	pageparts_count(h, t.pending);
-	html_markup(h, " pending</span></li>\n");
-	put_tile(h, "Refused", t.refused);
-	html_markup(h, "<span class=\"sub\">");
-	pageparts_count(h, t.failed);
-	html_markup(h, " failed, ");
-	pageparts_count(h, t.evicted);
-	html_markup(h, " evicted</span></li>\n");
-	put_tile(h, "Open services", t.open);
+	put_counts_tile(h, "Accepted", t.accepted, t.ended, "ended", t.pending, "pending");
+	put_counts_tile(h, "Refused", t.refused, t.failed, "failed", t.evicted, "evicted");
+	put_tile(h, "Open services", (long long)totals_in_state(v->services, "open"));
 	html_markup(h, "<span class=\"sub\">of ");
 	pageparts_count(h, (long long)json_array_size(v->services));
 	html_markup(h, "</span></li>\n");
@@ -262,13 +213,9 @@ put_berthd(struct html *h, const struct pageview *v)
 static char *
 policy(unsigned refresh, bool frames)
 {
-	char *text;
-	int n = asprintf(&text, "default-src 'none'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'"
+	return text_make("default-src 'none'; style-src '%s'; img-src data:; base-uri 'none'; form-action 'none'"
 	    "%s%s%s%s", page_style_hash, refresh > 0 ? "; connect-src 'self'; script-src '" : "",
 	    refresh > 0 ? page_script_hash : "", refresh > 0 ? "'" : "", frames ? "; frame-ancestors 'none'" : "");
-
-	assert(n >= 0);
-	return text;
 }
 
 char *
@@ -278,14 +225,14 @@ pageview_policy(unsigned refresh)
 }
 
 static void
-put_head(struct html *h, const struct pageview *v, const char *state)
+put_head(struct html *h, const struct pageview *v)
 {
 	char *csp = policy(v->refresh, false);
 
 	html_put(h, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	    "<meta http-equiv=\"Content-Security-Policy\" content=\"%s\">\n<title>%s: berth %s</title>\n"
 	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	    "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n", csp, v->host, state);
+	    "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n", csp, v->host, v->health);
 	html_markup(h, "<style>");
 	html_markup(h, page_style);
 	html_markup(h, "</style>\n");
@@ -301,26 +248,28 @@ put_as_of(struct html *h, const struct pageview *v)
 	const json_t *d = daemon_of(v);
 
 	html_markup(h, "<p class=\"asof\">");
-	if (v->trouble == NULL) {
+	if (v->status != NULL) {
 		html_markup(h, "as of ");
 		put_time(h, json_number_value(json_object_get(d, "started")) +
 		    json_number_value(json_object_get(d, "uptime")));
 	}
 	if (v->refresh > 0)
-		html_put(h, "%severy %lld s", v->trouble == NULL ? ", " : "asked again ", (long long)v->refresh);
+		html_put(h, "%severy %lld s", v->status != NULL ? ", " : "asked again ", (long long)v->refresh);
 	html_markup(h, "</p>");
 }
 
 /* What is replaced by a newer one is marked. */
 static void
-put_top(struct html *h, const struct pageview *v, const char *kind, const char *state)
+put_top(struct html *h, const struct pageview *v)
 {
+	const char *worst = ctl_string(json_array_get(v->problems, 0), "grade");
+
 	if (v->refresh > 0)
 		html_put(h, "<body data-refresh=\"%lld\">\n", (long long)v->refresh);
 	else
 		html_markup(h, "<body>\n");
 	html_put(h, "<header>\n<div class=\"head\" data-live><h1>berth on %s</h1>", v->host);
-	pageparts_badge(h, kind, state);
+	pageparts_badge(h, advice_is_bad(v->problems) ? kind_of(worst) : "good", v->health);
 	put_as_of(h, v);
 	html_markup(h, "</div>\n");
 	if (v->refresh > 0)
@@ -341,10 +290,10 @@ put_bottom(struct html *h, const struct pageview *v)
 }
 
 static void
-put_answers(struct html *h, const struct pageview *v, struct findings *f)
+put_answers(struct html *h, const struct pageview *v)
 {
 	put_tiles(h, v);
-	put_findings(h, f);
+	put_problems(h, v->problems);
 	pagetables_services(h, v->services);
 	pagetables_refusals(h, v->services);
 	pagetables_waits(h, v->services);
@@ -355,22 +304,14 @@ put_answers(struct html *h, const struct pageview *v, struct findings *f)
 char *
 pageview_render(const struct pageview *v)
 {
-	struct findings f = { 0 };
 	struct html h = { 0 };
-	const char *state = "does not answer";
-	enum level level = BAD;
 
-	if (v->trouble == NULL) {
-		find_all(&f, v);
-		level = f.count[BAD] > 0 ? BAD : WARN;
-		state = f.count[BAD] > 0 ? "in trouble" : f.count[WARN] > 0 ? "with warnings" : "in order";
-	}
-	put_head(&h, v, state);
-	put_top(&h, v, v->trouble == NULL && f.count[BAD] + f.count[WARN] == 0 ? "good" : level_kinds[level], state);
-	if (v->trouble != NULL)
-		html_put(&h, "<p class=\"lost\">%s</p>\n", v->trouble);
+	put_head(&h, v);
+	put_top(&h, v);
+	if (v->status != NULL)
+		put_answers(&h, v);
 	else
-		put_answers(&h, v, &f);
+		put_problems(&h, v->problems);
 	put_bottom(&h, v);
 	return html_take(&h);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../pure/stats.h"
+#include "../pure/totals.h"
 #include "ctl.h"
 #include "inquiry.h"
 
@@ -64,66 +65,29 @@ print_problems(const json_t *problems, bool all)
 
 /* ---- the head of the screen ---- */
 
-static long long
-sum_of(json_t *object)
-{
-	const char *key;
-	json_t *value;
-	long long sum = 0;
-
-	json_object_foreach(object, key, value)
-		sum += json_integer_value(value);
-	return sum;
-}
-
 /* What all services together have counted: an object of accepted, refused, failed and evicted. */
 static json_t *
 count_all(const json_t *services)
 {
-	long long accepted = 0, refused = 0, failed = 0, evicted = 0;
-	const json_t *s;
-	size_t i;
+	struct totals t = totals_make(services);
 
-	json_array_foreach(services, i, s) {
-		accepted += ctl_number(s, "accepted");
-		refused += sum_of(json_object_get(s, "refused"));
-		failed += ctl_number(s, "failed");
-		evicted += ctl_number(s, "evicted");
-	}
-	return json_pack("{s:I,s:I,s:I,s:I}", "accepted", accepted, "refused", refused, "failed", failed,
-	    "evicted", evicted);
+	return json_pack("{s:I,s:I,s:I,s:I}", "accepted", (json_int_t)t.accepted, "refused",
+	    (json_int_t)t.refused, "failed", (json_int_t)t.failed, "evicted", (json_int_t)t.evicted);
 }
 
-/* How many services are in each state, in the order of their first. */
+/* How many services are in each state that occurs; open is there in any case. */
 static json_t *
 count_states(const json_t *services)
 {
 	json_t *states = json_object();
-	const json_t *s;
-	size_t i;
 
-	/* what is usual comes first */
-	(void)json_object_set_new(states, "open", json_integer(0));
-	json_array_foreach(services, i, s)
-		(void)json_object_set_new(states, ctl_string(s, "state"),
-		    json_integer(ctl_number(states, ctl_string(s, "state")) + 1));
-	return states;
-}
+	for (size_t i = 0; totals_states[i] != NULL; i++) {
+		size_t n = totals_in_state(services, totals_states[i]);
 
-static void
-print_states(json_t *states)
-{
-	char text[256] = "";
-	const char *state;
-	json_t *n;
-
-	json_object_foreach(states, state, n) {
-		size_t len = strlen(text);
-
-		(void)snprintf(text + len, sizeof(text) - len, "%s%lld %s", len > 0 ? ", " : "",
-		    (long long)json_integer_value(n), state);
+		if (n > 0 || i == 0)
+			(void)json_object_set_new(states, totals_states[i], json_integer((json_int_t)n));
 	}
-	ctl_paragraph("services", CTL_FAINT, INDENT, "%s", text);
+	return states;
 }
 
 static void
@@ -143,33 +107,20 @@ print_pool(long long active, long long limit, long long peak)
 }
 
 static void
-print_health(const char *health, const json_t *problems)
-{
-	size_t bad = 0, i;
-	const json_t *p;
-
-	json_array_foreach(problems, i, p)
-		bad += strcmp(ctl_string(p, "grade"), "note") != 0;
-	if (strcmp(health, "ok") == 0)
-		ctl_paragraph("health", CTL_GOOD, INDENT, "ok");
-	else
-		ctl_paragraph("health", CTL_BAD, INDENT, "%s: %zu thing%s wrong", health, bad,
-		    bad == 1 ? " is" : "s are");
-}
-
-static void
-print_screen(const json_t *answer, bool all)
+print_screen(const json_t *answer, const json_t *services, bool all)
 {
 	const json_t *berthd = json_object_get(answer, "berthd"), *pool = json_object_get(answer, "pool");
 	const json_t *problems = json_object_get(answer, "problems");
-	char up[CTL_DURATION_MAX];
+	char health[ADVICE_HEALTH_MAX], up[CTL_DURATION_MAX], states[TOTALS_STATES_MAX];
 
-	print_health(ctl_string(answer, "health"), problems);
+	ctl_paragraph("health", advice_is_bad(problems) ? CTL_BAD : CTL_GOOD, INDENT, "%s",
+	    advice_health(problems, health, sizeof(health)));
 	ctl_paragraph("berthd", CTL_FAINT, INDENT, "%s, pid %lld, up %s", ctl_string(berthd, "version"),
 	    ctl_number(berthd, "pid"),
 	    ctl_duration(json_number_value(json_object_get(berthd, "uptime")), up, sizeof(up)));
 	print_pool(ctl_number(pool, "active"), ctl_number(pool, "limit"), ctl_number(pool, "peak"));
-	print_states(json_object_get(answer, "services"));
+	ctl_paragraph("services", CTL_FAINT, INDENT, "%s", json_array_size(services) == 0 ? "none"
+	    : totals_states_text(services, states, sizeof(states)));
 	print_counted(json_object_get(answer, "counted"));
 	print_problems(problems, all);
 }
@@ -187,7 +138,7 @@ report_answer(const struct ctl *c, const struct inquiry *q, bool all)
 	if (c->json)
 		ctl_print_json(answer);
 	else
-		print_screen(answer, all);
+		print_screen(answer, q->services, all);
 	json_decref(answer);
 	return bad ? CTL_NO : 0;
 }
@@ -270,7 +221,7 @@ print_slots(const json_t *services)
 			break;
 		(void)snprintf(n[0], sizeof(n[0]), "%lld", ctl_number(s, "open"));
 		(void)snprintf(n[1], sizeof(n[1]), "%lld", ctl_number(s, "accepted"));
-		(void)snprintf(n[2], sizeof(n[2]), "%lld", sum_of(json_object_get(s, "refused")));
+		(void)snprintf(n[2], sizeof(n[2]), "%lld", totals_sum(json_object_get(s, "refused")));
 		(void)snprintf(n[3], sizeof(n[3]), "%lld", ctl_number(s, "failed"));
 		ctl_table_row(&t, ctl_string(s, "name"), n[0], n[1], n[2], n[3], NULL);
 	}
@@ -313,8 +264,7 @@ report_outside(const struct ctl *c, const struct inquiry *q)
 	json_t *answer;
 
 	inquiry_outside(q, &o);
-	answer = json_pack("{s:s,s:s,s:o,s:o}", "health",
-	    o.silence.alive || q->silent ? "silent" : "not running", "control", q->control, "statistics",
+	answer = json_pack("{s:s,s:s,s:o,s:o}", "health", o.health, "control", q->control, "statistics",
 	    statistics_json(&o), "problems", advice_unanswered(&o.silence));
 	if (c->json)
 		ctl_print_json(answer);
@@ -335,10 +285,10 @@ ctl_status(struct ctl *c, int argc, char **argv)
 	while (ctl_option(c, argc, argv) != -1)
 		all = true;
 	ctl_count(c, argc, argv, 0, 0);
-	status = inquiry_make(&q, c->control, &why);
+	status = inquiry_make(&q, c->control, false, &why);
 	if (status == 0)
 		status = report_answer(c, &q, all);
-	else if (status == EX_UNAVAILABLE && q.control[0] != '\0' && !q.answered)
+	else if (inquiry_unanswered(&q, status))
 		report_outside(c, &q);
 	else
 		ctl_complain("%s", why.text);

@@ -1,6 +1,7 @@
 #include "advice.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -773,17 +774,33 @@ advice_unanswered(const struct advice_silence *s)
 	return a.list[GRADE_ERROR];
 }
 
+static size_t
+count_bad(const json_t *problems)
+{
+	const json_t *p;
+	size_t n = 0, i;
+
+	json_array_foreach(problems, i, p)
+		n += !is(p, "grade", grades[GRADE_NOTE]);
+	return n;
+}
+
 bool
 advice_is_bad(const json_t *problems)
 {
-	const json_t *p;
-	size_t i;
+	return count_bad(problems) > 0;
+}
 
-	json_array_foreach(problems, i, p) {
-		if (!is(p, "grade", grades[GRADE_NOTE]))
-			return true;
-	}
-	return false;
+const char *
+advice_health(const json_t *problems, char *buf, size_t size)
+{
+	size_t n = count_bad(problems);
+
+	if (n == 0)
+		(void)snprintf(buf, size, "ok");
+	else
+		(void)snprintf(buf, size, "trouble: %zu thing%s wrong", n, n == 1 ? " is" : "s are");
+	return buf;
 }
 
 bool
@@ -799,10 +816,29 @@ advice_wants_connections(const json_t *status, const json_t *services)
 	return pool_is_full(json_object_get(status, "pool"));
 }
 
+static bool
+is_burst(const json_t *burst)
+{
+	return number(burst, "count") >= ADVICE_REFUSALS;
+}
+
+bool
+advice_wants_penalties(const json_t *refusals)
+{
+	const char *service;
+	json_t *burst;
+
+	json_object_foreach((json_t *)(uintptr_t)refusals, service, burst) {
+		if (is_burst(burst) && number(json_object_get(burst, "reasons"), "penalty") > 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 advice_wants_show(const json_t *status, const json_t *service, const json_t *refusals)
 {
 	return string(service, "gate")[0] != '\0' ||
-	    number(json_object_get(refusals, string(service, "name")), "count") >= ADVICE_REFUSALS ||
+	    is_burst(json_object_get(refusals, string(service, "name"))) ||
 	    (number(service, "active") > 0 && pool_is_full(json_object_get(status, "pool")));
 }

@@ -18,7 +18,7 @@ struct advice_facts {
 	const json_t *penalties;	/* of Penalties: an array */
 	const json_t *shown;		/* of Show, by service */
 	const json_t *refusals;		/* recent_refusals() */
-	const json_t *holders;		/* who has an address that an endpoint waits for, by "KIND ADDRESS" */
+	const json_t *holders;		/* who has an address that an endpoint waits for, by "KIND ADDRESS"; null: it was not found out */
 	const json_t *lines;		/* the line of an error that names none, by error */
 };
 
@@ -54,8 +54,14 @@ json_t *advice_unanswered(const struct advice_silence *s);
 /* Is there an error or a warning? */
 bool advice_is_bad(const json_t *problems);
 
+/* "ok", "trouble: 2 things are wrong".  Returns buf. */
+#define ADVICE_HEALTH_MAX 64
+const char *advice_health(const json_t *problems, char *buf, size_t size);
+
 /* What berthctl has to find out for advice_make(): is a service short of places, or the pool? */
 bool advice_wants_connections(const json_t *status, const json_t *services);
+/* ... is there a burst of refusals for penalties? */
+bool advice_wants_penalties(const json_t *refusals);
 /* ... has this one a gate, or a burst of refusals, so that its limits matter? */
 bool advice_wants_show(const json_t *status, const json_t *service, const json_t *refusals);
 

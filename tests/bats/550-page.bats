@@ -131,13 +131,21 @@ harmless_services() {
 	close_hold
 }
 
-@test "in order is said of a berthd where nothing is wrong; what is wrong is listed, errors first" {
+# status_items: what `berthctl status` says is wrong and what to do, as `html items` has it of the page
+status_items() {
+	ctl status --json | jq -r '.problems[] | "\(.grade) \(if .service then .service + " : " else "" end)" +
+	    ([.problem, .details[], .todo[]] | join(" "))' | tr -d '`' | sed -E 's/ ,/,/g'
+}
+# page_items: of the page; commands are set apart there
+page_items() { html items <"$T/page" | grep -E '^(error|warning|note) ' | sed -E 's/ ,/,/g'; }
+
+@test "of a berthd where nothing is wrong it says ok; what is wrong and what to do is listed as status has it" {
 	local port
 	echo_service one
 	start_berthd
 	page
 	run html text <"$T/page"
-	assert_output --partial 'in order'
+	assert_output --partial 'berth ok'
 	refute_output --partial 'What is wrong'
 	port=$(free_port)
 	background python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1
@@ -148,19 +156,63 @@ harmless_services() {
 	ctl reload || :
 	page
 	run html text <"$T/page"
-	assert_output --partial 'in trouble'
-	run html items <"$T/page"
-	assert_line "error taken : tcp:127.0.0.1:$port: address already in use"
-	assert_line --partial 'error typo : '
-	assert_line --partial 'did you mean "exec"?'
-	assert_line --regexp '^warning absent : .*/none: No such file'
-	# the last error comes before the first warning
-	(($(html items <"$T/page" | grep -n '^error' | tail -1 | cut -d: -f1) < $(html items <"$T/page" | grep -n '^warning' | head -1 | cut -d: -f1)))
-	rm "$SERVICES/taken.json" "$SERVICES/typo.json"
+	assert_output --partial 'trouble: 3 things are wrong'
+	assert_output --partial 'What is wrong, and what to do'
+	run page_items
+	assert_line --regexp '^error absent : its program cannot be started .*/none: No such file.* install the program'
+	assert_line --regexp "^error taken : tcp:127.0.0.1:$port cannot be opened: address already in use 127.0.0.1:$port is held by "
+	assert_line --regexp "^error typo : its file is bad, and it is not served $SERVICES/typo.json:1: .*did you mean \"exec\"\\?.* berthctl check $SERVICES/typo.json"
+	assert_output "$(status_items)"
+	# what is said of it is the same for programs
+	assert_equal "$(ctl page --json | jq -c .problems)" "$(ctl status --json | jq -c .problems)"
+	rm "$SERVICES"/{taken,typo,absent,one}.json
 	ctl reload
 	page
+	run page_items
+	assert_output --partial 'note there are no services'
+	assert_output "$(status_items)"
 	run html text <"$T/page"
-	assert_output --partial 'with warnings'
+	assert_output --partial 'berth ok'
+	assert_output --partial 'To be known'
+}
+
+@test "more problems than can be read are counted, with the command that has them all" {
+	local i
+	for i in {100..151}; do service "bad$i" '{'; done
+	start_berthd
+	page
+	run html text <"$T/page"
+	assert_output --partial 'trouble: 52 things are wrong'
+	assert_output --partial 'and 2 more: berthctl status --all'
+	assert_equal "$(page_items | wc -l)" 50
+}
+
+@test "as an unprivileged handler it says what can be seen: who refuses whom, and of a file that it may not read the error" {
+	requires root
+	local i port
+	port=$(free_port)
+	background python3 -c 'import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); open(sys.argv[2], "w").close(); time.sleep(100)' "$port" "$T/there"
+	wait_until 10 test -e "$T/there"
+	conf '{"control": {"group": "mail"}}'
+	install -m 0755 "$BUILD/berthctl" "$T/berthctl"
+	service page "$(jq -nc --arg ctl "$T/berthctl" --arg at "$CONTROL" \
+	    '{listen: "tcp:127.0.0.1:0", user: "nobody", group: "mail", exec: [$ctl, "--control", $at, "page", "--http"]}')"
+	echo_service closed '{"access": {"allow": ["192.0.2.0/24"]}}'
+	echo_service taken "{\"listen\": \"tcp:127.0.0.1:$port\"}"
+	service typo '{"listen": "tcp:127.0.0.1:0", "exek": ["/bin/cat"]}'
+	chmod 0600 "$SERVICES/typo.json"
+	chmod 0755 "$T"
+	start_berthd
+	for i in {1..12}; do ask closed no 2>/dev/null || :; done
+	wait_until 5 service_is closed '.refused.denied == 12'
+	run curl -s -o "$T/page" -w '%{http_code}' "$(page_url)"
+	assert_output 200
+	run page_items
+	assert_line --regexp '^warning closed : it refuses connections, 12 for .*: denied 12 from 127.0.0.1 \(12\) berthctl explain closed --peer 127.0.0.1 '
+	assert_line --regexp "^error taken : .* is held by a process of user 0 "
+	# no line: it would have to be read for that
+	assert_line --partial "$SERVICES/typo.json: \"exek\" is not a known key"
 }
 
 @test "--json has what the page is made from" {
@@ -168,7 +220,7 @@ harmless_services() {
 	start_berthd
 	run ctl page --json
 	assert_success
-	jq -e '.berthd.pid, .pool.limit, (.services[0].histograms.spawn.buckets | length == 31), (.connections | length == 0)' <<<"$output"
+	jq -e '.berthd.pid, .pool.limit, (.services[0].histograms.spawn.buckets | length == 31), (.connections | length == 0), .problems == []' <<<"$output"
 	run -64 ctl page --json --http
 }
 
@@ -201,9 +253,12 @@ harmless_services() {
 
 @test "no berthd: the page says so, and the exit status is 69" {
 	run -69 ctl page
-	assert_output --partial 'berthd does not answer'
+	assert_output --partial '<title>'"$(hostname): berth not running</title>"
+	assert_output --partial 'berthd is not running'
+	assert_output --partial "there is no socket $CONTROL"
+	assert_output --partial "<code>berthd --control $CONTROL</code> starts it"
 	assert_output --partial "$CONTROL: no daemon there"
-	refute_output --partial '<h2>'
+	refute_output --partial 'Services'
 }
 
 @test "a berthd that hangs: the page says so after a while" {
@@ -211,8 +266,9 @@ harmless_services() {
 	kill -STOP "$DPID"
 	run -69 ctl page
 	kill -CONT "$DPID"
-	assert_output --partial 'berthd does not answer'
-	assert_output --partial 'no answer within 5 seconds'
+	assert_output --partial "berthd hangs: pid $DPID has not answered within 5s"
+	assert_output --partial "<code>kill -CONT $DPID</code>"
+	assert_output --partial "$CONTROL: no answer within 5 s"
 	# and afterwards there is one
 	run ctl page
 	assert_success
@@ -225,7 +281,9 @@ harmless_services() {
 	run curl -s -o "$T/page" -w '%{http_code}' "$(page_url)"
 	assert_output 503
 	run html text <"$T/page"
-	assert_output --partial 'not allowed to ask berthd'
+	assert_output --partial 'berth not allowed'
+	assert_output --partial 'not allowed to connect: only root, the user that runs berthd, and members of its control.group'
+	assert_output --partial 'give the service of this page the group'
 	wait_log 'stderr service=page .*not allowed to connect'
 	wait_log 'exit service=page .*status=77'
 }
@@ -305,7 +363,7 @@ harmless_services() {
 	assert_output --partial 'Live connections'
 	# of the two services that have started a handler
 	assert_equal "$(found '.values[1:3] | join(" ")')" '6 false'
-	assert_equal "$(found '.values[3]')" "$(hostname): berth in order"
+	assert_equal "$(found '.values[3]')" "$(hostname): berth ok"
 	assert_equal "$(found '.requests | unique | join(" ")')" "$(page_url)"
 	assert_equal "$(found '.complaints | length')" 0
 	close_session s
@@ -328,7 +386,7 @@ harmless_services() {
 	assert_output --partial "$HOSTILE"
 	# the one script is ours
 	assert_equal "$(found '.values[1]')" 1
-	assert_equal "$(found '.values[2]')" "$(hostname): berth in trouble"
+	assert_equal "$(found '.values[2]')" "$(hostname): berth trouble: 2 things are wrong"
 	assert_equal "$(found '.dialogs')" 0
 	# what is put into it all the same does nothing, for the policy is in force
 	assert_equal "$(found '.values[-1]')" 'undefined false'

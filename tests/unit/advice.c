@@ -274,6 +274,49 @@ test_silence(void)
 }
 
 static void
+test_health(void)
+{
+	static const struct {
+		const char *label, *problems, *want;
+	} cases[] = {
+		{ "no problems", "[]", "ok" },
+		{ "notes alone are none", "[{\"grade\":\"note\"}]", "ok" },
+		{ "one", "[{\"grade\":\"warning\"},{\"grade\":\"note\"}]", "trouble: 1 thing is wrong" },
+		{ "errors and warnings", "[{\"grade\":\"error\"},{\"grade\":\"warning\"}]", "trouble: 2 things are wrong" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *problems = json_loads(cases[i].problems, 0, NULL);
+		char text[ADVICE_HEALTH_MAX];
+
+		UNIT_CHECK(cases[i].label, strcmp(advice_health(problems, text, sizeof(text)), cases[i].want) == 0,
+		    "%s", text);
+		json_decref(problems);
+	}
+}
+
+static void
+test_penalties(void)
+{
+	static const struct {
+		const char *label, *refusals;
+		bool want;
+	} cases[] = {
+		{ "nothing is known of refusals", "null", false },
+		{ "a few", "{\"a\":{\"count\":9,\"reasons\":{\"penalty\":9}}}", false },
+		{ "a burst for another reason", "{\"a\":{\"count\":10,\"reasons\":{\"load\":10}}}", false },
+		{ "a burst with one for it", "{\"a\":{\"count\":10,\"reasons\":{\"load\":9,\"penalty\":1}}}", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *refusals = json_loads(cases[i].refusals, JSON_DECODE_ANY, NULL);
+
+		UNIT_CHECK(cases[i].label, advice_wants_penalties(refusals) == cases[i].want, "not so");
+		json_decref(refusals);
+	}
+}
+
+static void
 test_split(void)
 {
 	static const struct {
@@ -303,6 +346,8 @@ main(void)
 {
 	test_advice();
 	test_silence();
+	test_health();
+	test_penalties();
 	test_split();
 	return unit_done();
 }
