@@ -272,13 +272,26 @@ explain_parameter(const struct wire_reply *r, const json_t *parameters, struct d
 	return EX_USAGE;
 }
 
+static const char *
+error_name(const struct wire_reply *r)
+{
+	const char *dot = r->error == NULL ? NULL : strrchr(r->error, '.');
+
+	return dot == NULL ? "" : dot + 1;
+}
+
+bool
+client_refused(const struct wire_reply *r)
+{
+	return strcmp(error_name(r), "TooManyClients") == 0 || strcmp(error_name(r), "Shortage") == 0;
+}
+
 int
 client_explain(const struct client *c, const struct wire_reply *r, const json_t *parameters,
     struct diag *why)
 {
-	const char *name = strrchr(r->error, '.');
+	const char *name = error_name(r);
 
-	name = name == NULL ? r->error : name + 1;
 	if (strcmp(name, "NoSuchService") == 0) {
 		diag_set(why, "%s: no such service", ctl_string(r->parameters, "service"));
 		return CTL_NO;

@@ -71,6 +71,9 @@ short client_events(const struct client *c);
  */
 int client_take(struct client *c, struct wire_reply *r, bool *taken, struct diag *why);
 
+/* Is it no answer to a call, but that there is no place for this client?  It is to be explained, and the connection of no use. */
+bool client_refused(const struct wire_reply *r);
+
 /* What an error reply to a call with these parameters (borrowed, or NULL) means, and the exit status for it. */
 int client_explain(const struct client *c, const struct wire_reply *r, const json_t *parameters,
     struct diag *why);

@@ -172,7 +172,9 @@ toplink_step(struct toplink *l, int64_t now_ns)
 		status = client_take(&l->client, &r, &taken, &l->why);
 		if (status != 0 || !taken)
 			continue;
-		if (l->count > 0)
+		if (client_refused(&r))
+			status = client_explain(&l->client, &r, NULL, &l->why);
+		else if (l->count > 0)
 			take(l, &r, now_ns);
 		wire_reply_fini(&r);
 		changed = true;

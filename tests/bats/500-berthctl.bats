@@ -93,6 +93,29 @@ load ../lib/berth
 	assert_failure 69
 }
 
+@test "exit status 69 where a berthd has no place for another client, and why" {
+	# what berthd says to whom it gets no place; the call is not read
+	background python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
+errors = {"TooManyClients": b"{\"limit\":64}", "Shortage": b"{}"}
+while True:
+    c, _ = s.accept(); name = open(sys.argv[2]).read().strip()
+    c.sendall(b"{\"error\":\"io.berth.Control.%s\",\"parameters\":%s}\0" % (name.encode(), errors[name])); c.close()' "$T/full" "$T/error"
+	echo TooManyClients >"$T/error"
+	wait_until 10 test -S "$T/full"
+	local command
+	for command in list status 'top --once' page monitor; do
+		# shellcheck disable=SC2086 # words
+		run "$BUILD/berthctl" --control "$T/full" $command
+		assert_failure 69
+		assert_output --partial 'too many clients are connected (the limit is 64)'
+	done
+	echo Shortage >"$T/error"
+	run "$BUILD/berthctl" --control "$T/full" status
+	assert_failure 69
+	assert_output --partial 'no descriptor left'
+}
+
 @test "exit status 64 for wrong usage" {
 	run ctl no-such-command
 	assert_failure 64
