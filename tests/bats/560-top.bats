@@ -15,6 +15,14 @@ teardown() {
 	teardown_berth
 }
 
+# end_terminal: its server is gone when this returns, so that the next one is not taken for it
+end_terminal() {
+	local server
+	server=$(mux display-message -p '#{pid}')
+	mux kill-server
+	wait_until 10 gone "$server"
+}
+
 mux() { LC_ALL=C.UTF-8 timeout 20 tmux -u -f "$T/tmux.conf" -S "$T/tmux" "$@" 3>&- 4>&-; }
 
 # terminal COMMAND...: it runs in a terminal of 80x24, which stays there when it has ended
@@ -389,7 +397,7 @@ service_with() {
 	top
 	sees '^bad +invalid'
 	mux capture-pane -pe | grep -q $'\033\\[.*31m'
-	mux kill-server
+	end_terminal
 	terminal "NO_COLOR=1 $BUILD/berthctl top -d 200ms"
 	sees '^bad +invalid'
 	run grep -E $'\033\\[([0-9]*;)*(3[0-8]|4[0-8]|9[0-7])[;m]' <(mux capture-pane -pe)
@@ -436,7 +444,7 @@ top_pid() { pgrep -x -P "$(mux display-message -p '#{pane_pid}')" berthctl; }
 		HUP) sees '^status 129' ;;
 		esac
 		assert_restored
-		mux kill-server
+		end_terminal
 	done
 }
 
