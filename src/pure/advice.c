@@ -647,6 +647,9 @@ look_at_service(struct advice *a, const json_t *s)
 	if (is(s, "state", "removed"))
 		return;
 	look_at_file(a, s);
+	/* whether it could be served is nobody's trouble before somebody wants it to be */
+	if (is(s, "state", "disabled"))
+		return;
 	look_at_endpoints(a, s);
 	look_at_program(a, s);
 	look_at_gate(a, s);

@@ -114,3 +114,13 @@ load ../lib/berth
 	run services '[.[] | select(.state != "open" and .state != "disabled")] | length'
 	assert_output 0
 }
+
+@test "make run: samples that name berthctl or the control socket name those that are there" {
+	mkdir "$T/build"
+	printf '#!/bin/sh\n[ "$3" = -s ] && cat "$4"/metrics.json "$4"/status.json && echo "control $6" >&2\n' >"$T/build/berthd"
+	chmod +x "$T/build/berthd"
+	TMPDIR=$T run --separate-stderr "$BATS_TEST_DIRNAME/../lib/run" "$T/build"
+	assert_success
+	assert_equal "$(sed -n '/^{/,$p' <<<"$output" | jq -r '.exec[0:3] | join(" ")' | sort -u)" \
+	    "$T/build/berthctl --control ${stderr#control }"
+}

@@ -29,7 +29,8 @@ problems() { ctl status --json | jq -r ".problems | $1"; }
 @test "a healthy daemon: health, pool, services by state, and nothing to do" {
 	echo_service one
 	echo_service two
-	echo_service off '{"enabled": false}'
+	# what it needs may be installed later
+	echo_service off '{"enabled": false, "exec": ["/none"]}'
 	start_berthd
 	ask one hello
 	wait_until 5 service_is one '.ended == 1'

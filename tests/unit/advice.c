@@ -178,6 +178,11 @@ static const struct {
 	    "  -> if they should be served: penalties in /a.json\n", true },
 	{ "a service that is going is not judged", "{'services': [{'name': 'a', 'state': 'removed', 'gate': 'service-full'}]}",
 	    "", false },
+	{ "a service that is disabled needs no program, but a file that is right",
+	    "{'services': [{'name': 'a', 'state': 'disabled', 'file': '/a.json', 'warnings': ['/none: No such file']},"
+	    "{'name': 'b', 'state': 'disabled', 'file': '/b.json', 'errors': ['/b.json:1:2: x']}]}",
+	    "error b: its file is bad, and it is not served\n  /b.json:1:2: x\n"
+	    "  -> correct it: it is read again when it is saved; `berthctl check /b.json` tells whether it is right\n", true },
 	{ "a service that was drained", "{'services': [{'name': 'a', 'state': 'drained', 'gate': 'draining'}]}",
 	    "note a: it is drained: its endpoints are closed\n  -> `berthctl resume a` opens them again\n", false },
 };
