@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -36,7 +37,9 @@ connect_failed(const char *path, int error, struct diag *why)
 		    "members of its control.group (berth.json) may", path);
 		return EX_NOPERM;
 	}
-	if (error == ENOENT || error == ECONNREFUSED)
+	if (error == EAGAIN)
+		diag_set(why, "%s: the daemon does not answer: nobody has been let in for long", path);
+	else if (error == ENOENT || error == ECONNREFUSED)
 		diag_set(why, "%s: no daemon there (%s): start berthd, or name the control socket "
 		    "with --control PATH or $BERTH_CONTROL%s", path, strerror(error),
 		    strcmp(path, CLIENT_SYSTEM) == 0 ? "" :
@@ -44,6 +47,15 @@ connect_failed(const char *path, int error, struct diag *why)
 	else
 		diag_set(why, "%s: no daemon there: cannot connect: %s", path, strerror(error));
 	return EX_UNAVAILABLE;
+}
+
+/* option: SO_RCVTIMEO; or SO_SNDTIMEO, which is for connect(2) too. */
+static void
+set_patience(int fd, int option)
+{
+	struct timeval tv = { .tv_sec = CLIENT_SECONDS };
+
+	(void)setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv));
 }
 
 /* flags: of socket(2), SOCK_NONBLOCK or 0. */
@@ -67,6 +79,8 @@ connect_to(struct client *c, const char *given, int flags, struct diag *why)
 	}
 	(void)strlcpy(c->path, path, sizeof(c->path));
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	if (c->fd >= 0)
+		set_patience(c->fd, SO_SNDTIMEO);
 	if (c->fd >= 0 && connect(c->fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
 		return 0;
 	error = errno;
@@ -133,7 +147,7 @@ client_post(struct client *c, const char *method, json_t *parameters)
 	free(text);
 }
 
-/* Send what was posted, as much of it as the socket takes. */
+/* Send what is to be sent, as much of it as the socket takes, or has taken in time. */
 static int
 flush(struct client *c, struct diag *why)
 {
@@ -168,7 +182,15 @@ client_send(struct client *c, const char *method, json_t *parameters, bool more)
 	return said(flush(c, &why), &why);
 }
 
-/* Read some more; 0 or the exit status.  Of a socket that does not wait there may be nothing: *none. */
+static int
+silent(const struct client *c, struct diag *why)
+{
+	diag_set(why, "%s: the daemon does not answer: there was no answer within %d seconds", c->path,
+	    CLIENT_SECONDS);
+	return EX_UNAVAILABLE;
+}
+
+/* Read some more; 0 or the exit status.  Of a socket that does not wait, or not for long, there may be nothing: *none. */
 static int
 fill(struct client *c, bool *none, struct diag *why)
 {
@@ -228,8 +250,11 @@ client_receive(struct client *c, struct wire_reply *r)
 	int status = 0;
 	bool none;
 
-	while ((end = message_end(c)) == NULL && status == 0)
+	while ((end = message_end(c)) == NULL && status == 0) {
 		status = fill(c, &none, &why);
+		if (none)
+			status = silent(c, &why);
+	}
 	if (status == 0)
 		status = take_message(c, end, r, &why);
 	return said(status, &why);
@@ -347,6 +372,9 @@ client_call(const char *path, const char *method, json_t *parameters, json_t **a
 	*answer = NULL;
 	(void)snprintf(full, sizeof(full), "io.berth.Control.%s", method);
 	status = client_open(&c, path);
+	/* it looks names up, for as long as a name service takes */
+	if (status == 0 && strcmp(method, "Reload") != 0)
+		set_patience(c.fd, SO_RCVTIMEO);
 	if (status == 0)
 		status = client_send(&c, full, parameters, false);
 	if (status == 0)

@@ -14,6 +14,7 @@
 #include "../pure/wire.h"
 
 #define CLIENT_SYSTEM "/run/berth/control"	/* of the berthd that root runs */
+#define CLIENT_SECONDS 15	/* a berthd that does not hang has answered, whatever there is to answer */
 
 struct client {
 	int fd;
@@ -29,7 +30,7 @@ const char *client_path(const char *given);
 
 /*
  * Connect.  path: as given with --control; NULL: $BERTH_CONTROL, else the place of the daemon that
- * this user would start.  0; EX_UNAVAILABLE; EX_NOPERM.
+ * this user would start.  0; EX_UNAVAILABLE, also when that takes CLIENT_SECONDS; EX_NOPERM.
  */
 int client_open(struct client *c, const char *path);
 void client_close(struct client *c);
@@ -41,7 +42,7 @@ int client_send(struct client *c, const char *method, json_t *parameters, bool m
 int client_receive(struct client *c, struct wire_reply *r);
 
 /*
- * One call to io.berth.Control on a connection of its own.  method: "List"; parameters: taken
+ * One call to io.berth.Control on a connection of its own; but for Reload, within CLIENT_SECONDS.  method: "List"; parameters: taken
  * over, NULL for none.  0: *answer are the parameters of a good reply, a new reference.  An error
  * reply is explained: 1 for no such service, EX_USAGE for a parameter that is none, EX_NOPERM,
  * EX_UNAVAILABLE for what this daemon does not know.

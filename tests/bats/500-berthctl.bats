@@ -116,6 +116,31 @@ while True:
 	assert_output --partial 'no descriptor left'
 }
 
+@test "exit status 69 where the daemon hangs, and none waits for ever, not as a handler either" {
+	start_berthd
+	kill -STOP "$DPID"
+	ctl list >"$T/list" 2>&1 &
+	local asked=($!) pid text
+	ctl metrics >"$T/metrics" 2>&1 &
+	asked+=($!)
+	{ printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'; sleep 0.1; } | ctl metrics --http >"$T/scrape" 2>&1 &
+	asked+=($!)
+	for pid in "${asked[@]}"; do
+		status=0
+		wait "$pid" || status=$?
+		assert_equal "$status" 69
+	done
+	kill -CONT "$DPID"
+	for text in list metrics scrape; do
+		assert grep -q "$CONTROL: the daemon does not answer" "$T/$text"
+	done
+	assert grep -qx 'berth_up 0' "$T/metrics"
+	assert grep -q '^HTTP/1.1 503 ' "$T/scrape"
+	# and afterwards there is one
+	run ctl list
+	assert_success
+}
+
 @test "exit status 64 for wrong usage" {
 	run ctl no-such-command
 	assert_failure 64
