@@ -201,7 +201,8 @@ find_lines(struct inquiry *q, const json_t *errors, const char *file)
 	json_array_foreach(errors, i, e) {
 		if (is_late(q))
 			return;
-		find_line(q, json_string_value(e), file);
+		if (json_is_string(e))
+			find_line(q, json_string_value(e), file);
 	}
 }
 

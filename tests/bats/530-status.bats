@@ -385,3 +385,36 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); open(s
 	run awk '{sub(/\r/, "")} length > 60 && $0 !~ /\/[^ ]*$/ && $0 !~ /json/' <<<"$output"
 	assert_output ''
 }
+
+@test "answers of the wrong types end nothing, and what can be said is said" {
+	cat >"$T/answer" <<-'END'
+		import json, socket, sys
+		answers = {
+		    "Status": {"berthd": {"errors": [1, None, {}], "directories": [2], "statistics": 3}, "pool": [], "x": 1},
+		    "List": {"services": [7, {"name": "x", "file": [], "state": {}, "errors": [None, 4], "warnings": [5, []],
+		        "endpoints": [6, {"endpoint": 1, "reason": "address already in use"}], "refused": [], "gate": 8}]},
+		    "Penalties": {"penalties": {}}, "Connections": {"connections": 1}, "Show": {"config": 1, "origin": []}}
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[1])
+		listener.listen()
+		while True:
+		    client, _ = listener.accept()
+		    waiting = b""
+		    while data := client.recv(65536):
+		        *calls, waiting = (waiting + data).split(b"\0")
+		        for call in calls:
+		            answer = answers[json.loads(call)["method"].split(".")[-1]]
+		            client.sendall(json.dumps({"parameters": answer}).encode() + b"\0")
+	END
+	background python3 "$T/answer" "$T/other"
+	local CONTROL=$T/other
+	wait_until 10 test -S "$CONTROL"
+	local command
+	for command in 'status --json' 'list' 'show x' connections penalties metrics 'top --once -d 100ms'; do
+		# shellcheck disable=SC2086
+		run ctl $command
+		((status <= 1)) || fail "$command: exit status $status: $output"
+	done
+	screen 1
+	in_order 'error     the settings are bad' 'error     x: its file is bad'
+}
