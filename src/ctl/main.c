@@ -110,10 +110,14 @@ ctl_usage(const struct ctl *c, const char *fmt, ...)
 	exit(EX_USAGE);
 }
 
-static void __attribute__((noreturn))
-finish(void)
+/* status: so far.  The exit status when all that was printed was to be written. */
+static int
+finish(int status)
 {
-	exit(fflush(stdout) == 0 ? 0 : CTL_NO);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	ctl_complain("stdout: cannot be written");
+	return status != 0 ? status : CTL_NO;
 }
 
 static void __attribute__((noreturn))
@@ -123,18 +127,22 @@ print_help_and_exit(const struct ctl *c)
 		print_usage(stdout);
 	else
 		print_command_help(c->command);
-	finish();
+	exit(finish(0));
 }
 
 /* ---- options ---- */
 
-/* The word of argv in which getopt_long(3) found what it does not like. */
+/*
+ * What getopt_long(3) does not like: a letter, or a word of argv.  In "--json -zq" it is still at the first word when
+ * it does not know the z; and --help=x is the letter h to it, which it knows.
+ */
 static const char *
-bad_option(char **argv)
+bad_option(char **argv, const char *letters)
 {
 	static char letter[3] = "-";
 
-	if (optopt > 0 && optopt < 128 && strncmp(argv[optind - 1], "--", 2) != 0) {
+	if (optopt > 0 && optopt < 128 &&
+	    (strchr(letters, optopt) == NULL || strncmp(argv[optind - 1], "--", 2) != 0)) {
 		letter[1] = (char)optopt;
 		return letter;
 	}
@@ -180,7 +188,7 @@ common_option(struct ctl *c, int o)
 		print_help_and_exit(c);
 	case 'V':
 		(void)printf("berthctl %s\n", BERTH_VERSION);
-		finish();
+		exit(finish(0));
 	default:
 		return false;
 	}
@@ -201,9 +209,9 @@ ctl_option(struct ctl *c, int argc, char **argv)
 	opterr = 0;
 	while ((o = getopt_long(argc, argv, g.letters, g.words, NULL)) != -1) {
 		if (o == ':')
-			ctl_usage(c, "%s: a value is missing", bad_option(argv));
+			ctl_usage(c, "%s: a value is missing", bad_option(argv, g.letters));
 		if (o == '?')
-			ctl_usage(c, "%s: no such option", bad_option(argv));
+			ctl_usage(c, "%s: no such option", bad_option(argv, g.letters));
 		if (!common_option(c, o))
 			return o;
 	}
@@ -326,7 +334,6 @@ int
 main(int argc, char **argv)
 {
 	struct ctl c = { 0 };
-	int status;
 
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)ctl_option(&c, argc, argv);
@@ -338,10 +345,5 @@ main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	optind = 0;		/* glibc: begin anew, with permutation */
-	status = c.command->run(&c, argc, argv);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ctl_complain("stdout: cannot be written");
-		return status != 0 ? status : CTL_NO;
-	}
-	return status;
+	return finish(c.command->run(&c, argc, argv));
 }

@@ -150,6 +150,23 @@ while True:
 	assert_failure 64
 	run ctl list --no-such-option
 	assert_failure 64
+	# it is this one that is wrong, and not what stands before it
+	run -64 ctl list --json -zq
+	assert_line --index 0 'berthctl: list: -z: no such option'
+	run -64 ctl list --help=x
+	assert_line --index 0 'berthctl: list: --help=x: no such option'
+	run -64 ctl explain x --peer
+	assert_line --index 0 'berthctl: explain: --peer: a value is missing'
+}
+
+@test "what cannot be printed is said, and the exit status is 1" {
+	start_berthd
+	local words
+	for words in list status schema 'list --help' --help --version; do
+		# shellcheck disable=SC2086
+		run -1 sh -c 'exec "$@" >/dev/full' sh "$BUILD/berthctl" --control "$CONTROL" $words
+		assert_output 'berthctl: stdout: cannot be written'
+	done
 }
 
 @test "BERTH_CONTROL names the socket" {
