@@ -152,8 +152,9 @@ const char *ctl_or_dash(const char *text);
 #define CTL_DURATION_MAX 24
 const char *ctl_duration(double seconds, char *buf, size_t size);
 
-/* Columns as wide as their widest cell.  Starts as {0}. */
+/* Columns as wide as their widest cell, but for one that is a text, as a description.  Starts as {0}. */
 #define CTL_COLUMNS 10
+#define CTL_WIDE 60
 
 struct ctl_table {
 	struct ctl_row {

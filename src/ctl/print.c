@@ -227,12 +227,15 @@ cell_width(const char *cell)
 static void
 row_print(const struct ctl_row *row, const size_t *width)
 {
+	size_t used;
+
 	if (row->count == 0)
 		(void)printf("    %s", row->cell[0]);
 	for (size_t i = 0; i < row->count; i++) {
 		(void)printf("%s%s", i > 0 ? "  " : "", row->cell[i]);
-		if (i + 1 < row->count)
-			(void)printf("%*s", (int)(width[i] - cell_width(row->cell[i])), "");
+		used = cell_width(row->cell[i]);
+		if (i + 1 < row->count && used < width[i])
+			(void)printf("%*s", (int)(width[i] - used), "");
 	}
 	(void)putchar('\n');
 }
@@ -246,7 +249,7 @@ ctl_table_print(struct ctl_table *t)
 		for (size_t i = 0; i < t->row[k].count; i++) {
 			size_t w = cell_width(t->row[k].cell[i]);
 
-			if (w > width[i])
+			if (w > width[i] && w <= CTL_WIDE)
 				width[i] = w;
 		}
 	}

@@ -169,6 +169,14 @@ while True:
 	done
 }
 
+@test "show: a long text does not push away what stands behind others" {
+	echo_service x "{\"description\": \"$(printf '%0300d' 0)\"}"
+	start_berthd
+	run ctl show x
+	assert_line --partial "\"$(printf '%0300d' 0)\"  file"
+	assert_line --regexp '^enabled {2,80}true {2,80}default$'
+}
+
 @test "BERTH_CONTROL names the socket" {
 	start_berthd
 	BERTH_CONTROL=$CONTROL run "$BUILD/berthctl" list
