@@ -1,4 +1,5 @@
 /* berthctl monitor: what happens, event by event */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,10 +176,13 @@ monitor_recorded(const struct ctl *c, const char *service, long long past)
 	struct stats stats;
 	struct diag why;
 	json_t *event;
+	int status;
 
+	errno = 0;
 	if (path == NULL || !statsfile_read(paths_statistics(path), &stats, &why)) {
+		status = errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 		ctl_complain("monitor: %s", path == NULL ? "no control socket is named" : why.text);
-		return EX_UNAVAILABLE;
+		return status;
 	}
 	for (uint64_t n = first_of(&stats, service, past); n < stats.head->next_event; n++) {
 		if (!stats_event(&stats, n, &e) || !wanted(&e, service))

@@ -307,10 +307,13 @@ statsfile_read(const char *path, struct stats *copy, struct diag *why)
 	struct diag reason;
 	struct stat st;
 	char *all;
+	int error;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, &head, sizeof(head), 0) < 0) {
-		diag_set(why, "%s: %s", path, strerror(errno));
+		error = errno;
+		diag_set(why, "%s: %s", path, strerror(error));
 		fd_close(&fd);
+		errno = error;
 		return false;
 	}
 	if (!S_ISREG(st.st_mode) || !stats_check(&head, (size_t)st.st_size, &reason)) {

@@ -51,8 +51,8 @@ void statsfile_leave(struct statsfile *f, struct stats_slot *s);
 void statsfile_sweep(struct statsfile *f);
 
 /*
- * For readers: a copy of the file as it is now, in memory of the caller's, freed by statsfile_free_copy().  errno is kept in why's text
- * only.  room of the copy is head->slots.
+ * For readers: a copy of the file as it is now, in memory of the caller's, freed by statsfile_free_copy().  Of a file that
+ * cannot be opened or read, errno is kept.  room of the copy is head->slots.
  */
 bool statsfile_read(const char *path, struct stats *copy, struct diag *why);
 void statsfile_free_copy(struct stats *copy);

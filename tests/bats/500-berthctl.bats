@@ -216,6 +216,9 @@ while True:
 	run setpriv --reuid=nobody --regid=nogroup --clear-groups "$T/berthctl" --control "$CONTROL" list
 	assert_failure 77
 	assert_output --regexp 'not allowed|ermission'
+	run setpriv --reuid=nobody --regid=nogroup --clear-groups "$T/berthctl" --control "$CONTROL" monitor --recorded
+	assert_failure 77
+	assert_output "berthctl: monitor: $CONTROL.statistics: Permission denied"
 }
 
 @test "control.group may read and may not change, and is told so" {
