@@ -233,6 +233,9 @@ ctl_new(struct ctl *c, int argc, char **argv)
 	while ((o = ctl_option(c, argc, argv)) != -1)
 		take_option(&s, o);
 	ctl_count(c, argc, argv, 1, 1);
+	/* of "$DIR" that is not set: the root directory is not meant */
+	if (s.directory[0] == '\0')
+		ctl_usage(c, "--directory: no directory is named");
 	file = text_make("%s.json", argv[optind]);
 	if (!spec_file_name(file, &name))
 		ctl_usage(c, "%s: not a name: letters, digits and . _ @ -, the first a letter or digit",

@@ -79,6 +79,8 @@ load ../lib/berth
 	run ctl new x --exec cat
 	assert_failure 1
 	assert_output --partial 'absolute path'
+	run ctl new x --directory ''
+	assert_failure 64
 	run ctl new x --directory "$T/none"
 	assert_failure 1
 	assert_output --partial 'No such file or directory'
