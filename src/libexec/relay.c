@@ -699,9 +699,10 @@ turn(void)
 		ready(e[i].data.ptr, e[i].events);
 	look_at_connecting();
 	send_events();
-	/* nobody else will be given these any more */
-	while (r.events == 0 && (c = TAILQ_FIRST(&r.fresh)) != NULL)
-		reach(c);
+	/* all of them were told, and nobody else will be given these any more; what is told now is of their targets */
+	if (r.events == 0)
+		while ((c = TAILQ_FIRST(&r.fresh)) != NULL)
+			reach(c);
 	send_events();
 	free_gone();
 }

@@ -82,6 +82,11 @@ scene() {
 	scene berthd_leaves
 }
 
+@test "relay: connections that are taken together are all served at once" {
+	scene taken_together unix
+	scene taken_together tcp
+}
+
 @test "relay: nothing is done with a connection before it was told that it is taken" {
 	scene berthd_is_slow
 }

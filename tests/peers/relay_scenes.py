@@ -465,6 +465,22 @@ def berthd_leaves():
     r.worker.exited()
 
 
+def taken_together(kind):
+    """Several orders in one turn, and targets that answer in connect(2): nobody waits for another's bytes."""
+    t = Listener(kind, backlog=64)
+    w = Worker(t)
+    os.kill(w.pid, signal.SIGSTOP)
+    relays = [Relay(t, worker=w, slot=n) for n in range(8)]
+    os.kill(w.pid, signal.SIGCONT)
+    for r in relays:
+        assert r.events() == [(TAKEN, 0, 0), (CONNECTED, 0, 0)]
+    for r in relays:
+        r.client.close()
+        t.accept().close()
+        r.ended(alone=False)
+    w.exited()
+
+
 def berthd_is_slow():
     """Nothing is done with a connection before berthd could have heard that it was taken."""
     t = Listener("unix", backlog=4096)
