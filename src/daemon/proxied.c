@@ -296,6 +296,8 @@ aide_ready(void *arg, uint32_t events)
 		n = recv(x->aide.fd, &a, sizeof(a), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
+		if (n < 0 && errno == ECONNRESET)
+			continue;	/* it died with orders unread: what it has said comes after that */
 		if (n != (ssize_t)sizeof(a)) {
 			lost(x);
 			return;

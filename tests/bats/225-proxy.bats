@@ -575,6 +575,34 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	wait_until 5 eval '(($(pgrep -c -P '"$DPID"' -x berthd-proxy) == 1))'
 }
 
+@test "what it has said before it was killed counts, though it had orders unread" {
+	requires program strace
+	proxied p '{"listen": ["unix:'"$T"'/p.sock"], "socket": {"mode": "0666"}, "proxy_protocol": {"from": ["local"]}}'
+	start_berthd
+	local old
+	wait_until 5 aide_is_there
+	old=$(aide)
+	proxy one "unix:$T/p.sock" go "$v2" go t,hello
+	awaits p 1
+	# of a unix stream it takes the header itself: only its word tells what was there
+	background strace -o /dev/null -p "$old" -e trace=recvmsg -e inject=recvmsg:error=EAGAIN
+	wait_until 5 grep -q '^TracerPid:.[1-9]' "/proc/$old/status"
+	proxy two "unix:$T/p.sock" "$v2+t,hello"
+	awaits p 2
+	kill -STOP "$DPID"
+	go one
+	wait_until 10 eval '[[ $(grep -c ready "$T/one.out") == 2 ]]'
+	sleep 0.5
+	kill -KILL "$old"
+	wait_until 5 gone "$old"
+	kill -CONT "$DPID"
+	go one
+	proxy_ended one 20
+	proxy_ended two 20
+	service_is p '.refused["bad-header"] == 0'
+	adds_up p
+}
+
 @test "500 that trickle cost no CPU" {
 	proxied p '{"limits": {"connections": 600}}'
 	start_berthd
