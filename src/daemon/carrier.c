@@ -1,11 +1,13 @@
 #include "carrier.h"
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +23,14 @@
 #define MOST 4			/* processes of one service */
 #define MANY 8			/* connections that each has before one more is started */
 #define WAIT_NS (50 * MS)	/* for the outcome of a spawn */
-#define ANSWER_NS (5000 * MS)	/* for its word that it took a connection */
+#define ANSWER_NS (1000 * MS)	/* for its word that it took a connection, so often: */
+#define ANSWERS 5		/* what stops berthd too, and then both, must not count as one long silence */
 #define IDLE_NS (1000 * MS)
 #define AGAIN_NS (20 * MS)
+#define REAP_AGAIN_NS (100 * MS)
 #define TRIES 3			/* processes that die with it before they took it */
 #define PACKETS 16		/* read in one turn */
+#define HELD_MOST 16		/* zombies of one service that somebody holds */
 
 TAILQ_HEAD(carry_queue, carry);
 
@@ -35,7 +40,9 @@ struct carrier {
 	struct pool_service *service;	/* NULL: it leaves */
 	struct service *version;	/* held */
 	pid_t pid;
-	int pidfd, fd;
+	int pidfd;
+	int fd;				/* a socket for orders, */
+	int news;			/* and a pipe for events: no descriptors come through it */
 	struct loop_source *life, *link;
 	struct spawn_job *job;		/* while the outcome of its start is outstanding */
 	char **argv;			/* owned */
@@ -45,6 +52,7 @@ struct carrier {
 	struct loop_timer again;	/* something is to be sent */
 	struct loop_timer answer;
 	size_t unanswered;		/* given, and not taken yet */
+	unsigned silent;		/* times that `answer` was due since it said something of them */
 	struct carry **slot;		/* owned: what it has */
 	uint32_t *spare;		/* owned: numbers of free slots */
 	size_t slots, nspare;
@@ -96,7 +104,13 @@ kill_it(struct carrier *w)
 static void
 answer_due(void *arg)
 {
-	kill_it(arg);
+	struct carrier *w = arg;
+	struct loop *loop = w->pool->loop;
+
+	if (++w->silent < ANSWERS)
+		loop_arm(loop, &w->answer, loop_now(loop) + ANSWER_NS, answer_due, w);
+	else
+		kill_it(w);
 }
 
 static void
@@ -104,6 +118,7 @@ watch_answer(struct carrier *w)
 {
 	struct loop *loop = w->pool->loop;
 
+	w->silent = 0;
 	if (w->unanswered == 0)
 		loop_disarm(&w->answer);
 	else
@@ -120,6 +135,7 @@ carrier_free(struct carrier *w)
 	loop_disarm(&w->again);
 	loop_disarm(&w->answer);
 	fd_close(&w->fd);
+	fd_close(&w->news);
 	fd_close(&w->pidfd);
 	free(w->slot);
 	free(w->spare);
@@ -158,6 +174,18 @@ drop_limits(struct launch *l)
 	l->nrlimits = n;
 }
 
+/* The outcome of a start is outstanding: berthd was held up by it, and is not again. */
+static bool
+is_held_up(const struct pool_service *ps)
+{
+	const struct carrier *w;
+
+	LIST_FOREACH(w, &ps->carriers, next)
+		if (w->job != NULL)
+			return true;
+	return ps->held > 0;
+}
+
 static void
 spawn(struct carrier *w, const struct child *c, int theirs, struct spawn_result *out)
 {
@@ -168,7 +196,7 @@ spawn(struct carrier *w, const struct child *c, int theirs, struct spawn_result 
 	lc.arguments = w->argv;
 	launch_build(spawn_launch(w->job), &w->pool->daemon, w->version, &lc);
 	drop_limits(spawn_launch(w->job));
-	spawn_start(sp, w->job, &theirs, 1, -1, -1, c->service->held > 0 ? 0 : WAIT_NS, out);
+	spawn_start(sp, w->job, &theirs, 1, -1, -1, is_held_up(c->service) ? 0 : WAIT_NS, out);
 	w->pid = out->pid;
 	w->pidfd = out->pidfd;
 	if (out->state != SPAWN_PENDING) {
@@ -182,7 +210,7 @@ watch_it(struct carrier *w)
 {
 	struct loop *loop = w->pool->loop;
 
-	w->link = loop_add(loop, w->fd, EPOLLIN, carrier_ready, w);
+	w->link = loop_add(loop, w->news, EPOLLIN, carrier_ready, w);
 	w->life = loop_add(loop, w->pidfd, EPOLLIN, life_ready, w);
 	return w->link != NULL && w->life != NULL;
 }
@@ -197,22 +225,37 @@ carrier_new(const struct child *c)
 	w->pool = c->service->pool;
 	w->service = c->service;
 	w->version = spec_hold(c->version);
-	w->fd = w->pidfd = -1;
+	w->fd = w->news = w->pidfd = -1;
 	w->started_ns = loop_now(w->pool->loop);
 	TAILQ_INIT(&w->unsent);
 	return w;
 }
 
+static bool send_order(struct carrier *w, const struct relay_order *o, int fd);
+
+/*
+ * Nothing is ever read from the socket: whoever is at the other end could send descriptors, and the close(2) of one
+ * blocks for as long as its SO_LINGER says.
+ */
 static bool
 make_link(struct carrier *w, int *theirs)
 {
-	int pair[2];
+	const struct relay_order o = { .kind = RELAY_NEWS };
+	int pair[2], pipe[2];
+	bool done;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
 	w->fd = fd_high(pair[0]);
 	*theirs = fd_high(pair[1]);
-	return w->fd >= 0 && *theirs >= 0;
+	if (w->fd < 0 || *theirs < 0 || pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	w->news = fd_high(pipe[0]);
+	pipe[1] = fd_high(pipe[1]);
+	done = w->news >= 0 && pipe[1] >= 0 && shutdown(w->fd, SHUT_RD) == 0 &&
+	    send_order(w, &o, pipe[1]);
+	fd_close(&pipe[1]);
+	return done;
 }
 
 static void leave(struct carrier *w);
@@ -256,16 +299,20 @@ carrier_choose(struct child *c, struct spawn_result *out)
 {
 	struct carrier *w, *best = NULL, *more;
 	long most = sysconf(_SC_NPROCESSORS_ONLN);
-	long count = 0;
+	long count = 0, held = 0;
 
 	LIST_FOREACH(w, &c->service->carriers, next) {
+		held += w->life == NULL;
 		if (w->version != c->version || w->useless)
 			continue;
 		count++;
 		if (best == NULL || active(w) < active(best))
 			best = w;
 	}
-	if (best == NULL || (active(best) >= MANY && count < most && count < MOST))
+	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_CLONE,
+		.error = EBUSY, .pidfd = -1 };
+	if (held < HELD_MOST &&
+	    (best == NULL || (active(best) >= MANY && count < most && count < MOST)))
 		if ((more = start(c, out)) != NULL)
 			best = more;
 	if (best != NULL)
@@ -286,6 +333,7 @@ leave(struct carrier *w)
 	w->link = NULL;
 	loop_disarm(&w->again);
 	fd_close(&w->fd);
+	fd_close(&w->news);
 }
 
 static void
@@ -412,25 +460,18 @@ again_due(void *arg)
 	send_all(arg);
 }
 
-/* Too many descriptors are on their way (unix(7), ETOOMANYREFS): nothing tells when that is over. */
+/* The link is full, or too many descriptors are on their way (unix(7), ETOOMANYREFS); each event is another occasion. */
 static void
 send_all(struct carrier *w)
 {
 	struct loop *loop = w->pool->loop;
 	struct carry *x;
-	bool full = false;
 
-	while ((x = TAILQ_FIRST(&w->unsent)) != NULL && !w->useless) {
-		if (!send_carry(w, x)) {
-			full = errno == EAGAIN;
-			break;
-		}
-		dequeue(w, x);
-	}
 	if (w->useless)
 		return;
-	loop_watch(w->link, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
-	if (x != NULL && !full)
+	while ((x = TAILQ_FIRST(&w->unsent)) != NULL && send_carry(w, x))
+		dequeue(w, x);
+	if (x != NULL && !loop_armed(&w->again))
 		loop_arm(loop, &w->again, loop_now(loop) + AGAIN_NS, again_due, w);
 }
 
@@ -506,24 +547,34 @@ charge(struct carrier *w, uint64_t user_us, uint64_t system_us, struct rusage *u
 	w->system_us += system;
 }
 
-static void
+/* One thread cannot use more time than there was, nor carry 100 bytes in each ns. */
+static bool
+is_credible(const struct carrier *w, const struct relay_event *e)
+{
+	uint64_t ns = (uint64_t)(loop_now(w->pool->loop) - w->started_ns + 1000 * MS);
+
+	return e->user_us <= ns / 1000 && e->system_us <= ns / 1000 && e->received / 100 <= ns &&
+	    e->sent / 100 <= ns;
+}
+
+/* false: no process of ours says that. */
+static bool
 take_event(struct carrier *w, const struct relay_event *e)
 {
 	struct carry *x = e->slot < w->slots ? w->slot[e->slot] : NULL;
 	struct rusage used = { .ru_maxrss = e->max_rss_kib };
 
-	if (x == NULL || x->take)
-		return;
-	if (e->kind == RELAY_TAKEN && !x->taken) {
+	if (x == NULL || x->take || (e->kind == RELAY_TAKEN && x->taken) || !is_credible(w, e))
+		return false;
+	if (e->kind == RELAY_TAKEN) {
 		w->unanswered--;
 		watch_answer(w);
 	}
-	if (e->kind != RELAY_ENDED) {
-		carry_event(x, e);
-		return;
-	}
+	if (e->kind != RELAY_ENDED)
+		return carry_event(x, e);
 	charge(w, e->user_us, e->system_us, &used);
 	carry_ended(x, e, &used);
+	return true;
 }
 
 /* false: there is nothing more to be heard now. */
@@ -531,20 +582,32 @@ static bool
 hear(struct carrier *w)
 {
 	static struct relay_event e[RELAY_EVENTS];
-	ssize_t n = recv(w->fd, e, sizeof(e), MSG_DONTWAIT);
+	ssize_t n = read(w->news, e, sizeof(e));
 
-	/* it died without having read all; what it had said comes after that error */
-	if (n < 0 && (errno == ECONNRESET || errno == EINTR))
-		return true;
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0 || (size_t)n % sizeof(e[0]) != 0) {
 		kill_it(w);
 		return false;
 	}
 	for (size_t i = 0; i < (size_t)n / sizeof(e[0]); i++)
-		take_event(w, &e[i]);
+		if (!take_event(w, &e[i])) {
+			kill_it(w);
+			return false;
+		}
 	return true;
+}
+
+/* What it had said.  Its end may be in other hands too, and more come. */
+static void
+hear_rest(struct carrier *w)
+{
+	int left = 0;
+
+	if (w->news >= 0)
+		ioctl(w->news, FIONREAD, &left);
+	for (; left > 0 && hear(w); left -= (int)(RELAY_EVENTS * sizeof(struct relay_event)))
+		;
 }
 
 static void
@@ -592,17 +655,18 @@ note_death(struct carrier *w, const siginfo_t *si)
 
 /* What it had taken is lost; what it had not is given to another. */
 static void
-bury(struct carrier *w, const siginfo_t *si, struct rusage *used)
+lose_all(struct carrier *w, const siginfo_t *si, struct rusage *used)
 {
 	uint64_t user = (uint64_t)used->ru_utime.tv_sec * 1000000 + (uint64_t)used->ru_utime.tv_usec;
 	uint64_t system = (uint64_t)used->ru_stime.tv_sec * 1000000 +
 	    (uint64_t)used->ru_stime.tv_usec;
 	struct carry *x;
 
-	if (w->service != NULL) {
+	if (w->service != NULL && w->life != NULL)
 		note_death(w, si);
-		leave(w);
-	}
+	w->useless = true;
+	loop_remove(w->link);
+	w->link = NULL;
 	charge(w, user, system, used);
 	for (size_t i = 0; i < w->slots; i++) {
 		if ((x = w->slot[i]) == NULL)
@@ -614,34 +678,47 @@ bury(struct carrier *w, const siginfo_t *si, struct rusage *used)
 			carry_again(x);
 		*used = (struct rusage){ 0 };
 	}
-	LIST_REMOVE(w, next);
-	carrier_free(w);
+}
+
+/*
+ * The pidfd is ready, but there is nothing to wait for: a tracer of its user holds the zombie (ptrace(2)).  It carries
+ * nothing any more, and is asked for by a timer: the pidfd would be ready all the time.
+ */
+static void
+not_yet(struct carrier *w)
+{
+	struct loop *loop = w->pool->loop;
+
+	loop_remove(w->life);
+	w->life = NULL;
+	loop_disarm(&w->again);
+	fd_close(&w->fd);
+	fd_close(&w->news);
+	loop_arm(loop, &w->timer, loop_now(loop) + REAP_AGAIN_NS, life_due, w);
 }
 
 static void
 life_due(void *arg)
 {
 	struct carrier *w = arg;
-	struct loop *loop = w->pool->loop;
 	struct rusage used = { 0 };
 	siginfo_t si = { 0 };
+	bool held;
 
 	/* what it used is told by the system call alone (waitid(2)) */
-	if (syscall(SYS_waitid, P_PIDFD, w->pidfd, &si, WEXITED | WNOHANG | __WALL, &used) == 0 &&
-	    si.si_pid == 0) {
-		/* a tracer of its user holds the zombie */
-		w->useless = true;
-		loop_remove(w->life);
-		w->life = NULL;
-		loop_arm(loop, &w->timer, loop_now(loop) + AGAIN_NS, life_due, w);
-		return;
-	}
+	held = syscall(SYS_waitid, P_PIDFD, w->pidfd, &si, WEXITED | WNOHANG | __WALL, &used) == 0 &&
+	    si.si_pid == 0;
 	if (si.si_pid == 0)
 		si = (siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL };
-	while (w->fd >= 0 && hear(w))
-		;
+	hear_rest(w);
 	settle(w);
-	bury(w, &si, &used);
+	lose_all(w, &si, &used);
+	if (held) {
+		not_yet(w);
+		return;
+	}
+	LIST_REMOVE(w, next);
+	carrier_free(w);
 }
 
 static void

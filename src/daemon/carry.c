@@ -7,9 +7,9 @@
 #include <sysexits.h>
 
 #include "../pure/xalloc.h"
-#include "../sys/fd.h"
 #include "../sys/log.h"
 #include "../sys/paths.h"
+#include "../sys/sock.h"
 
 #define PROGRAM "berth-relay"
 #define WHY_MAX 4096
@@ -160,37 +160,40 @@ move_to(struct carry *x, size_t i)
 	x->targets->target[i].active++;
 }
 
-static void
+/* Each target is heard of once; false: it is not so. */
+static bool
 note_target(struct carry *x, const struct relay_event *e)
 {
 	struct target *t;
 
-	if (e->target >= x->targets->count || x->records++ >= x->targets->count)
-		return;
+	if (!x->taken || e->target >= x->targets->count || x->records++ >= x->targets->count)
+		return false;
 	t = &x->targets->target[e->target];
 	x->heard = x->heard || e->target == x->first;
 	if (e->kind == RELAY_FAILED) {
 		append_why(x, e->target, e->error);
 		note_failed(x, e->target, e->error);
-		return;
+		return true;
 	}
 	if (t->failures > 0)
 		log_target(x, e->target, "target-up", NULL, 0);
 	targets_answered(t);
 	move_to(x, e->target);
+	return true;
 }
 
-void
+bool
 carry_event(struct carry *x, const struct relay_event *e)
 {
 	if (e->kind == RELAY_FAILED || e->kind == RELAY_CONNECTED)
-		note_target(x, e);
+		return note_target(x, e);
 	if (e->kind != RELAY_TAKEN)
-		return;
+		return false;
 	x->taken = true;
 	free(x->order);
 	x->order = NULL;
-	fd_close(&x->child->kept);
+	sock_let_go(&x->child->kept);
+	return true;
 }
 
 /* ---- its end ---- */
@@ -282,7 +285,7 @@ carry_close(struct carry *x)
 	if (x == NULL)
 		return;
 	carrier_forget(x);
-	fd_close(&x->child->kept);
+	sock_let_go(&x->child->kept);
 	x->targets->target[x->current].active--;
 	if (!x->heard)
 		x->targets->target[x->first].probed = false;
@@ -297,21 +300,18 @@ carry_start(struct child *c, int fd, struct spawn_result *out)
 {
 	struct carrier *w;
 
-	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
-		.error = ENOMEM, .pidfd = -1 };
-	if (carry_program() == NULL) {
-		out->step = SPAWN_STEP_EXEC;
-		out->error = ENOENT;
+	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_EXEC,
+		.error = ENOENT, .pidfd = -1 };
+	if (carry_program() == NULL || (w = carrier_choose(c, out)) == NULL)
 		return;
+	if ((c->carry = carry_open(c)) != NULL) {
+		c->kept = fd;
+		if (carrier_give(w, c->carry))
+			return;
+		c->kept = -1;
+		carry_close(c->carry);
+		c->carry = NULL;
 	}
-	if ((w = carrier_choose(c, out)) == NULL || (c->carry = carry_open(c)) == NULL)
-		return;
-	c->kept = fd;
-	if (carrier_give(w, c->carry))
-		return;
-	c->kept = -1;
-	carry_close(c->carry);
-	c->carry = NULL;
 	*out = (struct spawn_result){ .state = SPAWN_FAILED, .step = SPAWN_STEP_PIPE,
 		.error = ENOMEM, .pidfd = -1 };
 }

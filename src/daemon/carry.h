@@ -26,8 +26,8 @@ void carry_signal(struct carry *x, int sig);
 
 void carry_close(struct carry *x);		/* NULL is harmless */
 
-/* From its carrier: what it says; then one of these. */
-void carry_event(struct carry *x, const struct relay_event *e);
+/* From its carrier: what it says (false: it should not); then one of these. */
+bool carry_event(struct carry *x, const struct relay_event *e);
 void carry_ended(struct carry *x, const struct relay_event *e, const struct rusage *used);
 void carry_lost(struct carry *x, const siginfo_t *si, const struct rusage *used);
 void carry_again(struct carry *x);

@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+_Static_assert(RELAY_EVENTS * sizeof(struct relay_event) <= PIPE_BUF, "an incomplete write");
+
 #define PIPE_BYTES 65536	/* what a new pipe holds at least, where pages are not fragments */
 #define PIPE_BYTES_BULK 524288	/* a megabyte is a tenth cheaper still, and leaves half as many to others */
 #define CHUNK 1048576		/* more than a pipe takes at once */
@@ -78,7 +80,9 @@ static struct {
 	int epoll;
 	bool linked;		/* there may be orders */
 	bool heard;		/* berthd reads what it is told */
+	int news;		/* where it is told; -1: not yet */
 	uint32_t watched;	/* of the link */
+	bool stuck;		/* `news` is watched: it is full */
 	struct addr target[TARGETS_MAX];
 	size_t targets;
 	int64_t timeout_ms, now_ms, again_ms;
@@ -89,7 +93,7 @@ static struct {
 	size_t events, room;
 	struct pipe kept[PIPES_KEPT];
 	size_t nkept;
-} r = { .linked = true, .heard = true, .watched = UNWATCHED, .fresh = TAILQ_HEAD_INITIALIZER(r.fresh),
+} r = { .linked = true, .heard = true, .news = -1, .watched = UNWATCHED, .fresh = TAILQ_HEAD_INITIALIZER(r.fresh),
 	.connecting = TAILQ_HEAD_INITIALIZER(r.connecting), .gone = TAILQ_HEAD_INITIALIZER(r.gone) };
 
 static _Noreturn void
@@ -178,6 +182,19 @@ tell_end(const struct conn *c, int status)
 	e->max_rss_kib = (uint32_t)used.ru_maxrss;
 }
 
+/* Not while there is no need: where berthd has gone epoll would say so for ever. */
+static void
+watch_news(bool stuck)
+{
+	struct epoll_event e = { .events = EPOLLOUT, .data.ptr = NULL };
+
+	if (stuck == r.stuck)
+		return;
+	if (epoll_ctl(r.epoll, stuck ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, r.news, &e) < 0)
+		die(EX_OSERR, "berth-relay: epoll_ctl\n");
+	r.stuck = stuck;
+}
+
 /*
  * While something is left no orders are read, and nothing is done with what they brought.  When berthd has gone there may be orders
  * still.
@@ -189,9 +206,9 @@ send_events(void)
 
 	while (sent < r.events) {
 		n = r.events - sent < RELAY_EVENTS ? r.events - sent : RELAY_EVENTS;
-		if (send(RELAY_LINK, r.event + sent, n * sizeof(*r.event), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		if (write(r.news, r.event + sent, n * sizeof(*r.event)) >= 0)
 			sent += n;
-		else if (errno == EAGAIN || errno == ENOBUFS)
+		else if (errno == EAGAIN)
 			break;
 		else if (errno != EINTR)
 			r.heard = false;
@@ -201,8 +218,9 @@ send_events(void)
 	if (sent > 0)
 		memmove(r.event, r.event + sent, (r.events - sent) * sizeof(*r.event));
 	r.events -= sent;
+	watch_news(r.events > 0);
 	if (r.linked)
-		watch(RELAY_LINK, &r.watched, r.events > 0 ? EPOLLOUT : EPOLLIN, NULL);
+		watch(RELAY_LINK, &r.watched, r.events > 0 ? 0 : EPOLLIN, NULL);
 }
 
 /* ---- pipes ---- */
@@ -619,6 +637,8 @@ obey(const struct relay_order *o, int fd)
 {
 	struct conn *old = o->slot < r.slots ? r.slot[o->slot] : NULL, *c;
 
+	if (o->kind == RELAY_NEWS && (r.news = fd) < 0)
+		die(EX_OSERR, "berth-relay: no descriptors\n");
 	if (o->kind == RELAY_DROP && old != NULL)
 		finish(old, 0);
 	if (o->kind != RELAY_TAKE || old != NULL)

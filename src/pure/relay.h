@@ -3,8 +3,9 @@
  *
  *	berth-relay CONNECT_TIMEOUT_MS TARGET...
  *
- * berthd makes the command line, never a client.  Descriptor 0 is a SOCK_SEQPACKET socket to berthd: an order is a packet, with
- * the client's connection (SCM_RIGHTS) where one is to be taken; events come back, RELAY_EVENTS in a packet at most.  A
+ * berthd makes the command line, never a client.  Descriptor 0 is a SOCK_SEQPACKET socket from berthd: an order is a packet, with
+ * a descriptor (SCM_RIGHTS): of the pipe for events, once and first, or the client's connection where one is to be taken.  Events go
+ * through the pipe, RELAY_EVENTS in a write at most, which is one piece therefore (pipe(7), PIPE_BUF).  A
  * connection has the slot that its order names until RELAY_ENDED; nothing is done with it before RELAY_TAKEN has been sent.
  * The targets are tried in the order given, each for at most the timeout.  When the socket ends, the process does as soon as its
  * connections have.
@@ -25,7 +26,8 @@
 
 enum relay_order_kind {
 	RELAY_TAKE = 1,		/* comes with a connection */
-	RELAY_DROP		/* close what is in the slot, if anything is */
+	RELAY_DROP,		/* close what is in the slot, if anything is */
+	RELAY_NEWS		/* comes with the pipe for events */
 };
 
 struct relay_order {

@@ -497,6 +497,20 @@ sock_look(int fd, bool *gone, int64_t *waited_ns)
 }
 
 void
+sock_let_go(int *fd)
+{
+	struct linger l = { 0 };
+	socklen_t len = sizeof(l);
+
+	if (*fd >= 0 && getsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff != 0 &&
+	    l.l_linger != 0) {
+		l = (struct linger){ 0 };
+		setsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	}
+	fd_close(fd);
+}
+
+void
 sock_reset(int fd, bool is_tcp)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };

@@ -111,6 +111,12 @@ void sock_local(int fd, struct addr *local);
  */
 void sock_look(int fd, bool *gone, int64_t *waited_ns);
 
+/*
+ * Close a connection that others have or had, too, and set it to -1.  SO_LINGER is everybody's who has it, and the last
+ * close(2) would wait that long (socket(7)): it is taken back, unless it is a reset.  -1 is harmless.
+ */
+void sock_let_go(int *fd);
+
 /* Close; a TCP connection is reset (SO_LINGER of 0, socket(7)), so that its client sees that it was refused. */
 void sock_reset(int fd, bool is_tcp);
 

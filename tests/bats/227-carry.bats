@@ -485,6 +485,91 @@ with_workers() { [[ $(pgrep -cP "$DPID" -x berth-relay) == "$1" ]]; }
 	adds_up r
 }
 
+# evil: the service r has a process that was taken over (tests/peers/relay_evil.py), good is another
+evil() {
+	target a 0
+	mkdir -p "$T/build/libexec"
+	cp "$BUILD/berthd" "$BUILD/berthctl" "$T/build"
+	install -m 0755 "$BATS_TEST_DIRNAME/../peers/relay_evil.py" "$T/build/libexec/berth-relay"
+	relay '{"user": "games"}' a
+	echo_service good
+	echo "$1" >"$T/build/libexec/what"
+	chmod -R a+rX "$T/build"
+	local BUILD=$T/build
+	start_berthd
+}
+# Two clients that read nothing; berthd goes on serving others.
+suffer() {
+	local i one two begun
+	exec {one}<>"/dev/tcp/127.0.0.1/$(port_of r)" {two}<>"/dev/tcp/127.0.0.1/$(port_of r)"
+	for i in {1..10}; do
+		begun=$(now_ms)
+		run "$dial" --timeout 20 "$(at good)" <<<hello
+		assert_output hello
+		(($(now_ms) - begun < 3000)) || fail "held up for $(($(now_ms) - begun)) ms"
+		sleep 0.1
+	done
+	exec {one}>&- {two}>&-
+}
+# Whoever says what no relay process says is killed; of its connections each one is counted.
+@test "a process that says what it should not is killed, and harms nobody else" {
+	requires root
+	local what
+	for what in twice nobody next_one no_target no_kind untaken flood cut much; do
+		evil $what
+		suffer
+		wait_log '^warning .*relay process [0-9]+ was ended by signal 9: '
+		adds_up r
+		stop_berthd
+		: >"$LOG"
+	done
+}
+
+@test "a process cannot make berthd wait in close(2), nor talk on when it is dead" {
+	requires root
+	local what
+	for what in linger linger_and_die linger_in_the_link copied; do
+		evil $what
+		suffer
+		adds_up r
+		stop_berthd
+		: >"$LOG"
+	done
+}
+
+@test "a process whose zombie a tracer holds: its connections are lost at once, others are served, berthd stops" {
+	requires root
+	target a 0 echo
+	relay '{"user": "games"}' a
+	start_r
+	local pid
+	open_session one "$where"
+	still_served one
+	pid=$(workers)
+	# PTRACE_SEIZE as a process of the same user, which does not wait for it
+	python3 -S - "$pid" >"$T/tracer.out" 3>&- 4>&- <<-'END' &
+	import ctypes, os, pwd, sys, time
+	user = pwd.getpwnam("games")
+	os.setgroups([]), os.setgid(user.pw_gid), os.setuid(user.pw_uid)
+	assert ctypes.CDLL(None).ptrace(0x4206, int(sys.argv[1]), None, None) == 0
+	os.kill(int(sys.argv[1]), 9)
+	print("held", flush=True)
+	time.sleep(50)
+	END
+	local tracer=$!
+	JOBS+=("$tracer")
+	wait_until 10 grep -q held "$T/tracer.out"
+	wait_log "^exit service=r connection=1 pid=$pid cause=lost signal=KILL"
+	session_ended one 10 || (($? == 3))
+	[[ $(proc_state "$pid") == Z ]]
+	open_session two "$where"
+	still_served two
+	wait_logged 1 "^warning .*relay process $pid "
+	stop_berthd
+	session_ended two 20 || (($? == 3))
+	kill "$tracer"
+}
+
 @test "the end of one is not the end of the others of its process" {
 	target a 0 echo
 	relay '{"timeouts": {"first_byte": "500ms"}}' a
