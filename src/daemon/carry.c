@@ -122,7 +122,7 @@ static bool
 is_ours(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-	    error == EADDRNOTAVAIL;
+	    error == EADDRNOTAVAIL || error == ENOSPC;
 }
 
 static void

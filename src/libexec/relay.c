@@ -122,16 +122,25 @@ read_clock(void)
 	r.now_ms = t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-static void
+/* false and errno: there is a limit of the user's, for all his processes (epoll(7), max_user_watches). */
+static bool
 watch(int fd, uint32_t *watched, uint32_t events, void *what)
 {
 	struct epoll_event e = { .events = events, .data.ptr = what };
 
 	if (*watched == events)
-		return;
+		return true;
 	if (epoll_ctl(r.epoll, *watched == UNWATCHED ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
-		die(EX_OSERR, "berth-relay: epoll_ctl\n");
+		return false;
 	*watched = events;
+	return true;
+}
+
+static void
+watch_link(void)
+{
+	if (r.linked && !watch(RELAY_LINK, &r.watched, r.events > 0 ? 0 : EPOLLIN, NULL))
+		die(EX_OSERR, "berth-relay: epoll_ctl\n");
 }
 
 /* A registration outlives close(2) while berthd has its copy. */
@@ -219,8 +228,7 @@ send_events(void)
 		memmove(r.event, r.event + sent, (r.events - sent) * sizeof(*r.event));
 	r.events -= sent;
 	watch_news(r.events > 0);
-	if (r.linked)
-		watch(RELAY_LINK, &r.watched, r.events > 0 ? 0 : EPOLLIN, NULL);
+	watch_link();
 }
 
 /* ---- pipes ---- */
@@ -352,8 +360,11 @@ ask(struct conn *c)
 		if (!c->way[i].ended)
 			events[waits_for(c, i)] |= waits_until(&c->way[i]);
 	for (int i = 0; i < ENDS; i++)
-		if (events[i] != 0 || c->end[i].watched != UNWATCHED)
-			watch(c->end[i].fd, &c->end[i].watched, events[i], &c->end[i]);
+		if ((events[i] != 0 || c->end[i].watched != UNWATCHED) &&
+		    !watch(c->end[i].fd, &c->end[i].watched, events[i], &c->end[i])) {
+			reset_both(c, EX_OSERR);
+			return;
+		}
 }
 
 /*
@@ -528,9 +539,9 @@ try_target(struct conn *c)
 	r.full += full;
 	r.full -= c->full;
 	c->full = full;
-	if (!full)
-		watch(c->end[TARGET].fd, &c->end[TARGET].watched, EPOLLOUT, &c->end[TARGET]);
-	return 0;
+	if (full || watch(c->end[TARGET].fd, &c->end[TARGET].watched, EPOLLOUT, &c->end[TARGET]))
+		return 0;
+	return errno;
 }
 
 /* The next target; at its first call, the first. */
@@ -770,7 +781,7 @@ main(int argc, char *argv[])
 		die(EX_USAGE, "usage: berth-relay CONNECT_TIMEOUT_MS TARGET...\n");
 	set_up();
 	read_clock();
-	watch(RELAY_LINK, &r.watched, EPOLLIN, NULL);
+	watch_link();
 	while (r.linked || r.live > 0)
 		turn();
 	return EX_OK;

@@ -95,6 +95,11 @@ scene() {
 	scene no_descriptors
 }
 
+@test "relay: who cannot be watched ends alone" {
+	requires program strace
+	scene unwatched
+}
+
 @test "relay: it holds two descriptors a connection and no privileges to gain" {
 	scene little
 }

@@ -3,7 +3,7 @@
 
 Each scene is a function.  It ends with an assertion that fails, or with nothing.
 """
-import array, ctypes, errno, hashlib, os, resource, select, signal, socket, struct, sys, threading, time
+import array, ctypes, errno, hashlib, os, resource, select, signal, socket, struct, subprocess, sys, threading, time
 
 PROGRAM, DIR = sys.argv[1:3]
 MIB = 1 << 20
@@ -620,6 +620,27 @@ def no_descriptors():
     late = Relay(worker=r.worker, slot=1)
     assert late.ended(71, alone=False)[:3] == (ENDED, 0, 71)
     assert [e[0] for e in r.worker.came[1]] == [ENDED]
+    r.client.sendall(b"y")
+    assert read_exactly(s, 1) == b"y"
+    s.close()
+    r.client.close()
+    r.ended()
+
+
+def unwatched():
+    """Who cannot be watched (epoll(7), max_user_watches) ends alone."""
+    t = Listener()
+    r = Relay(t)
+    s = t.accept()
+    r.events()
+    tracer = subprocess.Popen(["strace", "-o", "/dev/null", "-e", "trace=epoll_ctl", "-e", "inject=epoll_ctl:error=ENOSPC",
+                               "-p", str(r.worker.pid)], stderr=subprocess.PIPE)
+    assert b"attached" in tracer.stderr.readline()
+    late = Relay(worker=r.worker, slot=1)
+    assert late.ended(69, alone=False)[:3] == (ENDED, 0, 69)
+    assert (FAILED, 0, errno.ENOSPC) in [e[:3] for e in r.worker.came[1]]
+    tracer.terminate()
+    tracer.wait()
     r.client.sendall(b"y")
     assert read_exactly(s, 1) == b"y"
     s.close()
