@@ -12,6 +12,7 @@
 #include "../builtin/drain.h"
 #include "../sys/aide.h"
 #include "../sys/fd.h"
+#include "../sys/sock.h"
 
 #define SAY_MAX 64		/* that were told something, at once */
 #define LINGER_NS 500000000LL
@@ -166,6 +167,8 @@ order(struct farewell *g, int fd, int64_t ns)
 void
 farewell_wait(struct farewell *g, int fd, int64_t ns, bool is_tcp)
 {
+	/* of the handler: neither berthd's close(2) nor that of the aide, which has others too, waits that long */
+	sock_take_linger_back(fd);
 	for (int i = 0; is_tcp && i < 2 && begin(g); i++) {
 		/* one that is late is let be: the connection is closed without its time */
 		if (order(g, fd, ns) || errno == EAGAIN)

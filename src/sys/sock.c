@@ -15,6 +15,10 @@
 
 #include "fd.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83	/* asm-generic/socket.h of Linux 6.16 */
+#endif
+
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
 #endif
@@ -497,17 +501,31 @@ sock_look(int fd, bool *gone, int64_t *waited_ns)
 }
 
 void
-sock_let_go(int *fd)
+sock_take_linger_back(int fd)
 {
 	struct linger l = { 0 };
 	socklen_t len = sizeof(l);
 
-	if (*fd >= 0 && getsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, &len) == 0 && l.l_onoff != 0 &&
-	    l.l_linger != 0) {
-		l = (struct linger){ 0 };
-		setsockopt(*fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	}
+	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &l, &len) < 0 || l.l_onoff == 0 || l.l_linger == 0)
+		return;
+	l = (struct linger){ 0 };
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+}
+
+void
+sock_let_go(int *fd)
+{
+	if (*fd >= 0)
+		sock_take_linger_back(*fd);
 	fd_close(fd);
+}
+
+void
+sock_refuse_rights(int fd)
+{
+	int no = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 }
 
 void

@@ -117,6 +117,15 @@ void sock_look(int fd, bool *gone, int64_t *waited_ns);
  */
 void sock_let_go(int *fd);
 
+/* The first half of it. */
+void sock_take_linger_back(int fd);
+
+/*
+ * Nobody can send descriptors to this unix socket (SO_PASSRIGHTS, Linux 6.16; before that nothing refuses them).  Where they come
+ * unasked the kernel closes them in the call that reads, which waits as long as SO_LINGER of one says.
+ */
+void sock_refuse_rights(int fd);
+
 /* Close; a TCP connection is reset (SO_LINGER of 0, socket(7)), so that its client sees that it was refused. */
 void sock_reset(int fd, bool is_tcp);
 

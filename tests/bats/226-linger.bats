@@ -254,3 +254,39 @@ print([l.split(",")[17] for l in d.decode().splitlines() if l.startswith("berth,
 	run check "$SERVICES/w.json" "$SERVICES/r.json"
 	assert_success
 }
+
+@test "a handler that had close(2) wait has nobody wait" {
+	sh_service evil 'exec python3 -S -c "
+import socket, struct
+s = socket.socket(fileno=0)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(\"ii\", 1, 30))
+s.settimeout(0.2)
+try:
+    while True: s.send(bytes(65536))
+except TimeoutError: pass
+s.setblocking(True)
+"' '{"timeouts": {"linger": "200ms"}}'
+	checked web '{"timeouts": {"linger": "500ms"}}'
+	start_berthd
+	local silent
+	exec {silent}<>"/dev/tcp/127.0.0.1/$(port_of evil)"
+	wait_log '^exit service=evil .*status=0' 10
+	sleep 1
+	# when its time is over this one is closed, and what comes then is reset
+	run timeout 20 python3 -S - "$(port_of web)" <<-'END' 3>&- 4>&-
+	import socket, sys, time
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+	while s.recv(4096):
+	    pass
+	time.sleep(1.5)
+	try:
+	    s.sendall(b"x")
+	    time.sleep(0.3)
+	    s.sendall(b"x")
+	    print("open")
+	except OSError:
+	    print("closed")
+	END
+	assert_output closed
+	exec {silent}>&-
+}
