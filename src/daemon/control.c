@@ -184,10 +184,13 @@ open_socket(struct control *c, struct diag *why)
 	strlcpy(un->sun_path, c->path, sizeof(un->sun_path));
 	c->key.kind = ENDPOINT_UNIX;
 	c->key.addr.len = sizeof(*un);
-	if (sock_listen(&c->key, &opt, &c->sock, why) == SOCK_OPENED)
-		return true;
-	diag_prefix(why, "%s: ", c->path);
-	return false;
+	if (sock_listen(&c->key, &opt, &c->sock, why) != SOCK_OPENED) {
+		diag_prefix(why, "%s: ", c->path);
+		return false;
+	}
+	/* what is accepted there inherits it */
+	sock_refuse_rights(c->sock.fd);
+	return true;
 }
 
 struct control *

@@ -132,3 +132,22 @@ time.sleep(100)' "$CONTROL" "$T/full"
 	run bash -c 'printf "{\"method\":\"io.berth.Control.Reload\"}\0" | setpriv --reuid=nobody --regid=mail --clear-groups "$1" "unix:$2" | tr "\0" "\n"' sh "$T/dial" "$CONTROL"
 	assert_output --partial PermissionDenied
 }
+
+@test "a descriptor that a client sends, whose close(2) waits, does not stop berthd" {
+	echo_service e
+	start_berthd
+	run timeout 20 python3 -S - "$CONTROL" <<-'END' 3>&- 4>&-
+	import array, errno, socket, struct, sys
+	k = socket.socket(socket.AF_UNIX)
+	k.connect(sys.argv[1])
+	try:
+	    k.sendmsg([b"{"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+	    print("was sent")
+	except PermissionError:
+	    print("is refused")
+	END
+	# before that no kernel can refuse it
+	printf '%s\n' 6.16 "$(uname -r)" | sort -VC || return 0
+	assert_output 'is refused'
+	ctl list
+}
