@@ -306,6 +306,8 @@ turn(void *arg)
 	bool more = dispatch_turn(arg);
 
 	more = control_turn(d.control) || more;
+	/* what an order has changed is decided by the next turn: that must not wait for something to happen */
+	more = !TAILQ_EMPTY(&d.pool.touched) || more;
 	if (stop_is_done(&d.pool))
 		loop_stop(d.loop);
 	pool_note_turn(&d.pool);

@@ -29,6 +29,30 @@ load ../lib/steer
 	for i in a b c; do close_session $i; done
 }
 
+@test "an order counts at once, also while its client stays and nothing else happens" {
+	local fd
+	echo_service x
+	start_berthd
+	ctl pause x
+	open_session a "$(at x)"
+	wait_queue x 1
+	# from here on no berthctl: each one that goes makes berthd look
+	open_session order "unix:$CONTROL"
+	printf '{"method":"io.berth.Control.Resume","parameters":{"service":"x"}}\0' >&"${SESSION_FD[order]}"
+	heard order changed
+	say a hello
+	heard a hello
+	ctl pause x
+	open_session b "$(at x)"
+	wait_queue x 1
+	background ctl drain x
+	say b hello
+	heard b hello
+	close_session a
+	close_session b
+	close_session order
+}
+
 @test "a live handler of a paused service goes on" {
 	echo_service x
 	start_berthd
