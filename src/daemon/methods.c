@@ -137,37 +137,57 @@ list(struct client *c, const struct wire_call *call)
 	client_begin(c, call, &listing, l);
 }
 
+/* First all are looked at, then they are told: of who has ended meanwhile nothing is. */
+struct look {
+	struct survey *survey;
+	bool complete;
+	json_t *told;
+	size_t next;
+};
+
 static bool
-survey_more(struct client *c, void *arg)
+look_more(struct client *c, void *arg)
 {
-	if (!survey_step(arg))
-		return true;
-	client_finish(c, snapshot_connections(arg));
-	return false;
+	struct look *l = arg;
+
+	if (!l->complete)
+		l->complete = survey_step(l->survey);
+	else if (snapshot_more_connections(l->survey, &l->next, l->told)) {
+		client_finish(c, json_pack("{s:O}", "connections", l->told));
+		return false;
+	}
+	return true;
 }
 
 static void
-survey_end(struct client *c, void *arg)
+look_end(struct client *c, void *arg)
 {
+	struct look *l = arg;
+
 	(void)c;
-	survey_free(arg);
+	survey_free(l->survey);
+	json_decref(l->told);
+	free(l);
 }
 
-static const struct client_work surveying = { survey_more, survey_end };
+static const struct client_work looking = { look_more, look_end };
 
 static void
 connections(struct client *c, const struct wire_call *call)
 {
 	struct pool_service *ps;
-	struct survey *s;
+	struct look *l;
 
 	if (!methods_any_service(c, call, &ps))
 		return;
-	s = survey_new(pool_of(c), ps, SURVEY_ALL);
-	if (s == NULL)
+	l = calloc(1, sizeof(*l));
+	if (l == NULL || (l->survey = survey_new(pool_of(c), ps, SURVEY_ALL)) == NULL) {
+		free(l);
 		client_fail(c, call, "io.berth.Control.NoMemory", json_object());
-	else
-		client_begin(c, call, &surveying, s);
+		return;
+	}
+	l->told = json_array();
+	client_begin(c, call, &looking, l);
 }
 
 void

@@ -13,7 +13,7 @@
 #define BERTH_VERSION "unknown"
 #endif
 
-#define SERVICES_AT_ONCE 16
+#define STEP_NS 1000000LL
 
 /* A path or description may hold bytes that are not UTF-8; a JSON string cannot. */
 static json_t *
@@ -175,13 +175,17 @@ bool
 snapshot_more_services(struct pool *p, bool buckets, json_t **list)
 {
 	const struct pool_service *ps;
-	size_t n = 0;
+	int64_t end = loop_clock() + STEP_NS;
 
 	if (*list == NULL)
 		*list = json_array();
-	for (ps = next_service(p, *list); ps != NULL && n < SERVICES_AT_ONCE; ps = TAILQ_NEXT(ps, next), n++)
+	/* by the clock: each endpoint costs some system calls, and one service may have thousands */
+	for (ps = next_service(p, *list); ps != NULL; ps = TAILQ_NEXT(ps, next)) {
 		json_array_append_new(*list, snapshot_service(ps, buckets));
-	return ps == NULL;
+		if (loop_clock() >= end)
+			return TAILQ_NEXT(ps, next) == NULL;
+	}
+	return true;
 }
 
 /* NULL: it runs, and what was seen says more. */
@@ -220,13 +224,13 @@ snapshot_child(const struct survey_item *item)
 	    text(stage == NULL ? item->why : NULL));
 }
 
-json_t *
-snapshot_connections(const struct survey *s)
+bool
+snapshot_more_connections(const struct survey *s, size_t *at, json_t *list)
 {
-	json_t *a = json_array();
+	int64_t end = loop_clock() + STEP_NS;
 
-	for (size_t i = 0; i < s->count; i++)
-		if (s->item[i].child != NULL && s->item[i].child->state != CHILD_FAILED)
-			json_array_append_new(a, snapshot_child(&s->item[i]));
-	return json_pack("{s:o}", "connections", a);
+	for (; *at < s->count && loop_clock() < end; ++*at)
+		if (s->item[*at].child != NULL && s->item[*at].child->state != CHILD_FAILED)
+			json_array_append_new(list, snapshot_child(&s->item[*at]));
+	return *at == s->count;
 }

@@ -20,12 +20,15 @@ json_t *snapshot_status(const struct pool *p, const struct reload *r);
 json_t *snapshot_service(const struct pool_service *ps, bool buckets);
 
 /*
- * All services, some at each call: into a list that is begun as NULL and is the caller's.  True when it is complete.
+ * All services, for a millisecond at each call: into a list that is begun as NULL and is the caller's.  True when it is complete.
  * Each service is as of one moment; those that come or go meanwhile may be in it or not.
  */
 bool snapshot_more_services(struct pool *p, bool buckets, json_t **list);
 
-/* Of a complete survey (SURVEY_ALL): the connections that still live. */
-json_t *snapshot_connections(const struct survey *s);
+/*
+ * Of a complete survey (SURVEY_ALL): the connections that still live, for a millisecond at each call.  *at is 0 at first.
+ * True when the list is complete.
+ */
+bool snapshot_more_connections(const struct survey *s, size_t *at, json_t *list);
 
 #endif
