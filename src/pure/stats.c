@@ -101,24 +101,34 @@ stats_open(const struct stats_counters *c)
 	return c->accepted - done;
 }
 
+/* Its berthd may have been killed between two counts of one connection. */
+static uint64_t
+settle_one(struct stats_counters *c)
+{
+	uint64_t lost = stats_open(c), known = 0;
+
+	/* it was refused or ended, and not yet accepted */
+	if (lost > INT64_MAX) {
+		c->accepted -= lost;
+		lost = 0;
+	}
+	c->ended += lost;
+	/* it was ended, and not yet by a cause; or the other way round */
+	for (size_t i = 0; i < CAUSES; i++)
+		known += i != CAUSE_LOST ? c->cause[i] : 0;
+	if (known <= c->ended)
+		c->cause[CAUSE_LOST] = c->ended - known;
+	return lost;
+}
+
 uint64_t
 stats_settle(struct stats *s)
 {
 	uint64_t all = 0, newest = 0;
 
 	for (size_t i = 0; i < s->head->slots; i++) {
-		struct stats_counters *c = &s->slot[i].count;
-		uint64_t lost = stats_open(c);
-
 		s->slot[i].name[STATS_NAME - 1] = '\0';
-		/* killed between two counts of one connection: it is one that was refused or ended, and not yet accepted */
-		if (lost > INT64_MAX) {
-			c->accepted -= lost;
-			continue;
-		}
-		c->ended += lost;
-		c->cause[CAUSE_LOST] += lost;
-		all += lost;
+		all += settle_one(&s->slot[i].count);
 	}
 	for (size_t i = 0; i < STATS_EVENTS; i++)
 		if (s->event[i].number > newest)
@@ -137,7 +147,8 @@ stats_record(struct stats *s, const struct stats_event *e)
 	struct stats_event *at = &s->event[number % STATS_EVENTS];
 
 	/* a reader looks at the number before and after it has copied */
-	__atomic_store_n(&at->number, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&at->number, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	memcpy((char *)at + sizeof(at->number), (const char *)e + sizeof(e->number),
 	    sizeof(*e) - sizeof(e->number));
 	__atomic_store_n(&at->number, number, __ATOMIC_RELEASE);

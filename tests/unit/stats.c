@@ -84,13 +84,21 @@ test_settle(void)
 	static const struct {
 		const char *label;
 		struct stats_counters before;
-		uint64_t want_lost, want_accepted, want_ended;
+		uint64_t want_lost, want_accepted, want_ended, want_cause;
 	} rows[] = {
-		{ "nothing was open", { .accepted = 5, .ended = 3, .failed = 1, .refused[3] = 1 }, 0, 5, 3 },
-		{ "three were open: ended, lost", { .accepted = 9, .ended = 4, .failed = 1, .refused[1] = 1 },
-		    3, 9, 7 },
-		{ "killed between two counts of one: it was accepted", { .accepted = 2, .ended = 3 }, 0, 3, 3 },
-		{ "never used", { 0 }, 0, 0, 0 },
+		{ "nothing was open", { .accepted = 5, .ended = 3, .cause[CAUSE_EXIT] = 3, .failed = 1,
+		    .refused[3] = 1 }, 0, 5, 3, 0 },
+		{ "three were open: ended, lost", { .accepted = 9, .ended = 4, .cause[CAUSE_EXIT] = 4,
+		    .failed = 1, .refused[1] = 1 }, 3, 9, 7, 3 },
+		{ "... beside those that were lost before", { .accepted = 9, .ended = 8, .cause[CAUSE_IDLE] = 3,
+		    .cause[CAUSE_LOST] = 5 }, 1, 9, 9, 6 },
+		{ "killed between two counts of one: it was accepted", { .accepted = 2, .ended = 3,
+		    .cause[CAUSE_EXIT] = 3 }, 0, 3, 3, 0 },
+		{ "... it was ended, by what is lost", { .accepted = 3, .ended = 3, .cause[CAUSE_EXIT] = 2 },
+		    0, 3, 3, 1 },
+		{ "... its cause was counted first", { .accepted = 3, .ended = 2, .cause[CAUSE_EXIT] = 3 },
+		    1, 3, 3, 0 },
+		{ "never used", { 0 }, 0, 0, 0, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -101,13 +109,13 @@ test_settle(void)
 		*c = rows[i].before;
 		lost = stats_settle(&s);
 		UNIT_CHECK(rows[i].label, lost == rows[i].want_lost &&
-		    c->cause[CAUSE_LOST] == rows[i].want_lost && c->accepted == rows[i].want_accepted &&
+		    c->cause[CAUSE_LOST] == rows[i].want_cause && c->accepted == rows[i].want_accepted &&
 		    c->ended == rows[i].want_ended && stats_open(c) == 0,
 		    "lost %llu, accepted %llu, ended %llu, open %llu", (unsigned long long)lost,
 		    (unsigned long long)c->accepted, (unsigned long long)c->ended,
 		    (unsigned long long)stats_open(c));
 		UNIT_CHECK("a second time changes nothing", stats_settle(&s) == 0 &&
-		    c->cause[CAUSE_LOST] == rows[i].want_lost, "lost %llu",
+		    c->cause[CAUSE_LOST] == rows[i].want_cause, "lost %llu",
 		    (unsigned long long)c->cause[CAUSE_LOST]);
 		free(s.head);
 	}
