@@ -40,11 +40,19 @@ is_own(int fd, struct stat *st, struct diag *why)
 	return false;
 }
 
+/* Who might read it for the berthd before may no longer; and each of its pages is there, in a copy with holes too. */
+static int
+make_ours(int fd, off_t size)
+{
+	return fchmod(fd, 0600) < 0 ? errno : posix_fallocate(fd, 0, size);
+}
+
 static bool
 is_usable(int fd, struct diag *why)
 {
 	struct stats_head head = { 0 };
 	struct stat st;
+	int error;
 
 	if (!is_own(fd, &st, why))
 		return false;
@@ -52,7 +60,11 @@ is_usable(int fd, struct diag *why)
 		diag_set(why, "%s", strerror(errno));
 		return false;
 	}
-	return stats_check(&head, (size_t)st.st_size, why);
+	if (!stats_check(&head, (size_t)st.st_size, why))
+		return false;
+	if ((error = make_ours(fd, st.st_size)) != 0)
+		diag_set(why, "%s", strerror(error));
+	return error == 0;
 }
 
 static int

@@ -15,7 +15,7 @@
 struct statsfile;
 
 /*
- * Take the file over, or make a new one (0600); one that is of another layout, or not berthd's own, is replaced, and *note
+ * Take the file over, or make a new one, readable for nobody else (0600); one that is of another layout, or not berthd's own, is replaced, and *note
  * says why ("" when there is nothing to say; owned by the caller, as a struct diag).  NULL with why: it cannot be.
  * Whoever calls holds the lock that makes it the only berthd there.
  */

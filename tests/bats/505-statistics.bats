@@ -102,6 +102,35 @@ cause() { services ".[] | select(.name == \"x\") | .causes[\"$1\"]"; }
 	[[ $(stat -c %a "$CONTROL.statistics") == 600 ]]
 }
 
+@test "as root, the file is readable for control.group, and no longer than that is configured" {
+	requires root
+	conf '{"control": {"group": "mail"}}'
+	sh_service x true
+	start_berthd
+	ask x
+	[[ $(stat -c '%a %G' "$CONTROL.statistics") == "640 mail" ]]
+	stop_berthd
+	jq 'del(.control)' "$CONF" >"$CONF.new" && mv "$CONF.new" "$CONF"
+	start_berthd
+	[[ $(stat -c %a "$CONTROL.statistics") == 600 && $(stat -c %a "$CONTROL") == 600 ]]
+	service_is x '.accepted == 1'
+}
+
+@test "a file with holes, as a copy may be, is filled before it is used" {
+	sh_service x true
+	start_berthd
+	ask x
+	stop_berthd
+	cp --sparse=always "$CONTROL.statistics" "$T/copy"
+	mv "$T/copy" "$CONTROL.statistics"
+	local size
+	size=$(stat -c %s "$CONTROL.statistics")
+	(($(stat -c '%b * %B' "$CONTROL.statistics") < size)) || skip "no files with holes here"
+	start_berthd
+	service_is x '.accepted == 1'
+	(($(stat -c '%b * %B' "$CONTROL.statistics") >= size))
+}
+
 @test "where the file cannot be, services are served, and it is said" {
 	requires root
 	mkdir "$CONTROL.statistics"
