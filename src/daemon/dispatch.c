@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -404,10 +405,11 @@ look(struct listener *l)
 
 enum taken { TAKEN, TAKEN_NONE, TAKEN_BROKEN };
 
+/* One whose queue is not known (INT_MAX) goes on until it is empty. */
 static void
 one_less(struct listener *l)
 {
-	if (l->quota > 0)
+	if (l->quota > 0 && l->quota < INT_MAX)
 		l->quota--;
 }
 
