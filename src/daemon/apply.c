@@ -457,6 +457,9 @@ close_rest(struct apply *a)
 		struct pool_service *ps = a->service[n];
 		struct listener *l, *next;
 
+		/* whose header is known waits for the end of a pause, which may never come */
+		if (ps->reading > 0 && !pool_is_enabled(ps))
+			proxied_refuse(ps->pool->proxied, ps);
 		if (!ps->rebuild)
 			continue;
 		TAILQ_FOREACH_SAFE(l, &ps->listeners, next, next) {

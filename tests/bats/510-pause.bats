@@ -276,6 +276,28 @@ load ../lib/steer
 	adds_up p
 }
 
+@test "a connection whose PROXY header was read in a pause is refused when its service is disabled, as those that wait are" {
+	local way
+	sh_service p 'exec cat' '{"proxy_protocol": {"from": ["127.0.0.1"]}}'
+	start_berthd
+	for way in order file; do
+		open_session $way "$(at p)"
+		wait_until 5 service_is p '.pending == 1'
+		ctl pause p
+		say $way $'PROXY TCP4 192.0.2.7 198.51.100.1 4711 79\r\nhello'
+		# the header is off, "hello\n" is still there: only the end of the pause is waited for
+		wait_until 5 eval "ss -Htn state established 'sport = :$(port_of p)' | grep -q '^6 '"
+		if [[ $way == order ]]; then ctl disable p; else edit p '.enabled = false'; fi
+		session_is_reset $way
+		service_is p '.pending == 0 and .active == 0 and .state == "disabled"'
+		ctl resume p
+		[[ $way != order ]] || ctl enable p
+	done
+	[[ $(log_count '^refuse service=p peer=192.0.2.7:4711 reason=draining') == 2 ]]
+	refused_is p draining 2
+	adds_up p
+}
+
 @test "through tcpmux a paused service cannot be waited for: its client is refused" {
 	service m '{"listen": "tcp:127.0.0.1:0", "builtin": "tcpmux"}'
 	echo_service x '{"tcpmux": true}'
