@@ -14,7 +14,8 @@
 #include "listener.h"
 #include "steer.h"
 
-#define SPACING_NS 100000000LL	/* between the end of one run and the next */
+#define SPACING_NS 100000000LL	/* between the end of one run and the next, at least, */
+#define SHARE 10		/* ... so that they take a tenth of the time: anybody may ask */
 
 struct waiter {
 	struct waiter *next;
@@ -27,7 +28,7 @@ struct preview {
 	preview_describe *describe;
 	void *describe_arg;
 	struct loop_timer timer;
-	int64_t last_end_ns;
+	int64_t last_end_ns, spent_ns;	/* of the last run, or of the one that runs */
 	struct waiter *waiting, *running_for;
 	/* one run: */
 	bool running;
@@ -305,7 +306,8 @@ answer(struct waiter *w, json_t *report)
 static void
 schedule(struct preview *v)
 {
-	int64_t now = loop_now(v->loop), soonest = v->last_end_ns + SPACING_NS;
+	int64_t now = loop_now(v->loop), pause = (SHARE - 1) * v->spent_ns;
+	int64_t soonest = v->last_end_ns + (pause > SPACING_NS ? pause : SPACING_NS);
 
 	if (!v->running && v->waiting != NULL && !loop_armed(&v->timer))
 		loop_arm(v->loop, &v->timer, now > soonest ? now : soonest, begin, v);
@@ -346,6 +348,7 @@ looked_up(void *arg)
 	struct preview *v = arg;
 	struct waiter *w = v->running_for;
 	json_t *report = json_incref(v->report);
+	int64_t began = loop_clock();
 
 	v->query = NULL;
 	v->running_for = NULL;
@@ -355,6 +358,7 @@ looked_up(void *arg)
 		apply_report(report, "errors", v->now.errors.text[i]);
 	foretell(v);
 	end(v);
+	v->spent_ns += loop_clock() - began;
 	answer(w, report);
 	json_decref(report);
 	schedule(v);
@@ -383,6 +387,7 @@ begin(void *arg)
 {
 	struct preview *v = arg;
 	const struct launch_daemon *daemon;
+	int64_t began = loop_clock();
 
 	v->running = true;
 	v->running_for = v->waiting;
@@ -396,6 +401,7 @@ begin(void *arg)
 	/* everything is read anew: nothing is taken out of what is in force */
 	scan_directories(&v->now, (struct scan *)v->facts.before, true, &v->ctx, v->facts.directories,
 	    NULL);
+	v->spent_ns = loop_clock() - began;
 	look_up(v);
 }
 
