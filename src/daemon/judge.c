@@ -223,7 +223,8 @@ take_handler(const struct judge_item *i)
 	i->look->waits = i->waiting == WAITING_FOR_CLIENT;
 	if (i->waiting == WAITING_UNKNOWN || i->waiting == WAITING_FORBIDDEN)
 		i->look->known = false;
-	if (c->tuple_peer.u.sa.sa_family != AF_UNIX)
+	/* one that was not seen, or has no process of its own, has not been still either */
+	if (i->waiting == WAITING_UNKNOWN || c->tuple_peer.u.sa.sa_family != AF_UNIX)
 		return;
 	if (c->seen.moved_ns == 0 || i->report.switches != c->seen.switches) {
 		c->seen.switches = i->report.switches;

@@ -311,6 +311,18 @@ sorted() { sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs; }
 	adds_up r
 }
 
+@test "connections does not say for how long one is idle where it cannot see that: of a unix client" {
+	target a 0
+	relay '{"listen": "unix:'"$T/r.sock"'", "socket": {"mode": "0666"}}' a
+	start_berthd
+	where=unix:$T/r.sock
+	carried one
+	# the first look has nothing to compare with, the second one had
+	[[ $(connections '.[0] | "\(.state) \(.idle)"' r) == "unknown null" ]]
+	[[ $(connections '.[0] | "\(.state) \(.idle) \(.why)"' r) == "unknown null it is relayed" ]]
+	close_session one
+}
+
 @test "limits.connections, and one source's share" {
 	target a 0
 	relay '{"limits": {"connections": 2, "connections_per_source": 1}}' a
