@@ -253,6 +253,9 @@ statsfile_take(struct statsfile *f, const char *name, bool *full)
 		s = calloc(1, sizeof(*s));
 		assert(s != NULL);
 	}
+	/* a berthd that was killed while it cleared it has left a part */
+	if (s->generation == 0)
+		memset(s, 0, sizeof(*s));
 	strlcpy(s->name, name, sizeof(s->name));
 	s->generation = f->stats.head->generation;
 	return s;
