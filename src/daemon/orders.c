@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../sys/log.h"
+#include "apply.h"
 #include "child.h"
 #include "control.h"
 #include "methods.h"
@@ -280,6 +281,8 @@ begin_drain(struct client *c, const struct drain *d, struct pool_service *only, 
 	TAILQ_FOREACH_SAFE(ps, &d->pool->services, next, next)
 		if (!ps->removed && (only == NULL || ps == only))
 			steer_drain(ps, deadline >= 0 ? loop_now(d->pool->loop) + ns : 0);
+	/* who waits for an endpoint of theirs gets it, when it is free */
+	apply_sockets(d->pool);
 	begin_line(&r, c, "drain", only);
 	if (deadline >= 0)
 		record_seconds(&r, "deadline", ns);

@@ -263,6 +263,30 @@ one='{"limits": {"connections": 1}}'
 	service_is x '.state == "drained"'
 }
 
+@test "the endpoint of a drained service goes to another that waits for it, when its queue is served" {
+	local port
+	port=$(free_port)
+	sh_service a 'echo a; exec cat' '{"listen": "tcp:127.0.0.1:'"$port"'", "limits": {"connections": 1}}'
+	start_berthd
+	sh_service b 'echo b; exec cat' '{"listen": "tcp:127.0.0.1:'"$port"'"}'
+	ctl reload || :
+	service_is b '.state == "waiting" and (.endpoints[0].reason | startswith("held by service a"))'
+	open_session one "tcp:127.0.0.1:$port"
+	heard one a
+	open_session two "tcp:127.0.0.1:$port"
+	wait_until 5 service_is a '.pending == 1 or .endpoints[0].queue == 1'
+	background ctl drain a
+	wait_state a draining
+	service_is b '.state == "waiting" and (.endpoints[0].reason | startswith("held by service a"))'
+	close_session one
+	heard two a
+	wait_until 10 service_is b '.state == "open"'
+	wait_until 5 eval "'$dial' --timeout 5 tcp:127.0.0.1:$port <<<hello | grep -qx b"
+	close_session two
+	wait_state a drained
+	adds_up a
+}
+
 @test "drain --all drains every service" {
 	echo_service x
 	echo_service y
