@@ -327,6 +327,7 @@ struct killing {
 	struct source within;
 	uint64_t below;			/* who comes now is not meant */
 	unsigned ended;
+	bool logged;
 };
 
 static bool
@@ -370,10 +371,11 @@ kill_some(struct killing *k)
 }
 
 static void
-log_kill(const struct client *c, const struct killing *k)
+log_kill(const struct client *c, struct killing *k)
 {
 	struct record r;
 
+	k->logged = true;
 	begin_line(&r, c, "kill", NULL);
 	if (k->name != NULL)
 		record_text(&r, "service", k->name);
@@ -402,7 +404,9 @@ kill_end(struct client *c, void *arg)
 {
 	struct killing *k = arg;
 
-	(void)c;
+	/* its client has gone in the middle: some were ended all the same */
+	if (!k->logged)
+		log_kill(c, k);
 	free(k->name);
 	free(k->peer);
 	free(k);
