@@ -15,6 +15,14 @@ number(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+/* A berthd that is none may have counts of any size. */
+void
+totals_add(long long *sum, long long n)
+{
+	if (__builtin_add_overflow(*sum, n, sum))
+		*sum = n > 0 ? LLONG_MAX : LLONG_MIN;
+}
+
 size_t
 totals_in_state(const json_t *services, const char *state)
 {
@@ -50,7 +58,7 @@ totals_sum(const json_t *object)
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-		sum += json_integer_value(value);
+		totals_add(&sum, json_integer_value(value));
 	return sum;
 }
 
@@ -94,8 +102,11 @@ totals_queue(const json_t *endpoints)
 
 	json_array_foreach(endpoints, i, e) {
 		queue = json_object_get(e, "queue");
-		if (json_is_integer(queue))
-			sum = (sum < 0 ? 0 : sum) + json_integer_value(queue);
+		if (!json_is_integer(queue))
+			continue;
+		if (sum < 0)
+			sum = 0;
+		totals_add(&sum, json_integer_value(queue));
 	}
 	return sum;
 }
@@ -108,13 +119,13 @@ totals_make(const json_t *services)
 	size_t i;
 
 	json_array_foreach(services, i, s) {
-		t.accepted += number(s, "accepted");
-		t.pending += number(s, "pending");
-		t.active += number(s, "active");
-		t.ended += number(s, "ended");
-		t.failed += number(s, "failed");
-		t.evicted += number(s, "evicted");
-		t.refused += totals_sum(json_object_get(s, "refused"));
+		totals_add(&t.accepted, number(s, "accepted"));
+		totals_add(&t.pending, number(s, "pending"));
+		totals_add(&t.active, number(s, "active"));
+		totals_add(&t.ended, number(s, "ended"));
+		totals_add(&t.failed, number(s, "failed"));
+		totals_add(&t.evicted, number(s, "evicted"));
+		totals_add(&t.refused, totals_sum(json_object_get(s, "refused")));
 	}
 	return t;
 }

@@ -12,6 +12,9 @@
 /* The states that a service can be in, what is usual first; ended by NULL. */
 extern const char *const totals_states[];
 
+/* *sum += n, up to what there is room for. */
+void totals_add(long long *sum, long long n);
+
 /* How many of these services are in one state. */
 size_t totals_in_state(const json_t *services, const char *state);
 

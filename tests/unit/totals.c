@@ -1,5 +1,6 @@
 #include "../../src/pure/totals.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,9 @@ test_counts(void)
 		{ "none", "{}", "", 0 },
 		{ "none above 0", "{'denied':0,'load':0}", "", 0 },
 		{ "the most first", "{'denied':2,'load':0,'source-full':10}", "source-full 10, denied 2", 12 },
+		{ "more than there is room for", "{'b':9223372036854775807,'a':1}", "b 9223372036854775807, a 1",
+		    LLONG_MAX },
+		{ "less, too", "{'a':-9223372036854775807,'b':-9}", "", LLONG_MIN },
 		{ "as many: by name", "{'c':1,'a':1,'d':2,'b':1}", "d 2, a 1, b 1, c 1", 5 },
 	};
 
@@ -92,6 +96,7 @@ test_queue(void)
 		{ "no endpoints: not known", "[]", -1 },
 		{ "the kernel tells of none", "[{'queue':null},{}]", -1 },
 		{ "empty is 0", "[{'queue':null},{'queue':0}]", 0 },
+		{ "more than there is room for", "[{'queue':9223372036854775807},{'queue':9}]", LLONG_MAX },
 		{ "all together", "[{'queue':2},{'queue':null},{'queue':3}]", 5 },
 	};
 
@@ -113,6 +118,12 @@ test_totals(void)
 	UNIT_CHECK("of all services", t.accepted == 11 && t.pending == 1 && t.active == 2 && t.ended == 4 &&
 	    t.failed == 1 && t.evicted == 2 && t.refused == 3, "%lld %lld %lld %lld %lld %lld %lld", t.accepted,
 	    t.pending, t.active, t.ended, t.failed, t.evicted, t.refused);
+	json_decref(services);
+	services = parse("[{'accepted':9223372036854775807,'refused':{'load':9223372036854775807}},"
+	    "{'accepted':1,'refused':{'load':1}}]");
+	t = totals_make(services);
+	UNIT_CHECK("of all services, as much as there is room for", t.accepted == LLONG_MAX && t.refused == LLONG_MAX,
+	    "%lld %lld", t.accepted, t.refused);
 	json_decref(services);
 }
 
