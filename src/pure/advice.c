@@ -12,6 +12,7 @@
 
 #define HOLDING_MAX 5		/* services that are named for holding places */
 #define ERRORS_MAX 4		/* of one file */
+#define ADDRESSES_MAX 4		/* that are named for one reason */
 
 enum grade { GRADE_ERROR, GRADE_WARNING, GRADE_NOTE, GRADES };
 
@@ -218,18 +219,22 @@ dormant(const struct advice *a, const char *service)
 static long long
 queued(const json_t *service)
 {
-	long long n = totals_queue(json_object_get(service, "endpoints"));
+	long long n = number(service, "pending"), queue = totals_queue(json_object_get(service, "endpoints"));
 
-	return number(service, "pending") + (n > 0 ? n : 0);
+	if (queue > 0)
+		totals_add(&n, queue);
+	return n;
 }
 
-/* " (3 of them dormant)" */
+/* "2 places, 1 of them dormant"; n as of dormant() */
 static const char *
-dormant_text(long long n, char *buf, size_t size)
+places_text(long long places, long long n, char *buf, size_t size)
 {
-	buf[0] = '\0';
-	if (n >= 0)
-		(void)snprintf(buf, size, ", %lld of them dormant", n);
+	(void)snprintf(buf, size, "%lld place%s", places, plural(places));
+	if (n > 0 && places == 1)
+		text_append(buf, size, ", for a dormant connection");
+	else if (n > 0)
+		text_append(buf, size, ", %lld of them dormant", n);
 	return buf;
 }
 
@@ -333,14 +338,13 @@ holding_details(const struct advice *a, json_t *p)
 {
 	const json_t *s, *stubborn = NULL;
 	json_t *named = json_object();
-	char text[48];
+	char text[96];
 
 	for (int i = 0; i < HOLDING_MAX && (s = next_holding(a->f->services, named)) != NULL; i++) {
 		const char *name = string(s, "name");
-		long long n = dormant(a, name), places = number(s, "active");
+		long long n = dormant(a, name);
 
-		detail(p, "%s holds %lld place%s%s", name, places, plural(places),
-		    dormant_text(n, text, sizeof(text)));
+		detail(p, "%s holds %s", name, places_text(number(s, "active"), n, text, sizeof(text)));
 		if (n > 0 && !gives_way(a, name) &&
 		    (stubborn == NULL || n > dormant(a, string(stubborn, "name"))))
 			stubborn = s;
@@ -360,8 +364,10 @@ look_at_pool(struct advice *a, const json_t *berthd, const json_t *pool)
 
 	if (!pool_is_full(pool))
 		return;
-	p = problem(a, GRADE_WARNING, NULL, "the pool is full: all %lld place%s are taken", limit,
-	    plural(limit));
+	if (limit == 1)
+		p = problem(a, GRADE_WARNING, NULL, "the pool is full: its only place is taken");
+	else
+		p = problem(a, GRADE_WARNING, NULL, "the pool is full: all %lld places are taken", limit);
 	stubborn = holding_details(a, p);
 	json_array_foreach(a->f->services, i, s) {
 		if (is(s, "gate", "pool-full"))
@@ -408,47 +414,143 @@ holder_key(const json_t *endpoint, char *buf, size_t size)
 	    string(endpoint, "address"));
 }
 
-static void
-look_at_waiting(struct advice *a, const json_t *s, const json_t *e)
+/* Who has the address of this one; "" it is not known. */
+static const char *
+holder_of(const struct advice *a, const json_t *endpoint)
 {
-	const char *reason = string(e, "reason"), *holder;
 	char key[256];
+
+	holder_key(endpoint, key, sizeof(key));
+	return string(a->f->holders, key);
+}
+
+/* The one that has all of them, as far as they are named; "" there is none, or it is not known. */
+static const char *
+common_holder(const struct advice *a, const json_t *endpoints)
+{
+	const char *first = holder_of(a, json_array_get(endpoints, 0));
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(endpoints, i, e) {
+		if (i < ADDRESSES_MAX && strcmp(holder_of(a, e), first) != 0)
+			return "";
+	}
+	return first;
+}
+
+/* The first few addresses, and who has them. */
+static void
+address_details(const struct advice *a, json_t *p, const json_t *endpoints)
+{
+	size_t i, n = json_array_size(endpoints);
+	const json_t *e;
+
+	json_array_foreach(endpoints, i, e) {
+		const char *holder = holder_of(a, e);
+
+		if (i == ADDRESSES_MAX && n > ADDRESSES_MAX + 1) {
+			detail(p, "and %zu more", n - ADDRESSES_MAX);
+			break;
+		}
+		if (holder[0] != '\0')
+			detail(p, "%s is held by %s", string(e, "address"), holder);
+		else if (n > 1)
+			detail(p, "%s", string(e, "address"));
+	}
+}
+
+static void
+say_in_use(json_t *p, const json_t *s, const char *holder, bool many)
+{
+	const char *file = string(s, "file");
+
+	if (holder[0] != '\0')
+		todo(p, "stop %s, or give it another endpoint: listen in %s", holder, file);
+	else if (many)
+		todo(p, "stop the programs that have them (`ss -lnp` as root tells which they are), or take "
+		    "other endpoints: listen in %s", file);
+	else
+		todo(p, "stop the program that has it (`ss -lnp` as root tells which it is), or take "
+		    "another endpoint: listen in %s", file);
+}
+
+/* Endpoints that wait for one reason. */
+static void
+look_at_waiting(struct advice *a, const json_t *s, const json_t *endpoints, const char *reason)
+{
+	size_t n = json_array_size(endpoints);
 	json_t *p;
 
-	holder_key(e, key, sizeof(key));
-	holder = string(a->f->holders, key);
-	p = problem(a, GRADE_ERROR, s, "%s cannot be opened: %s", string(e, "endpoint"), reason);
+	if (n == 1)
+		p = problem(a, GRADE_ERROR, s, "%s cannot be opened: %s",
+		    string(json_array_get(endpoints, 0), "endpoint"), reason);
+	else
+		p = problem(a, GRADE_ERROR, s, "%zu addresses cannot be opened: %s", n, reason);
+	address_details(a, p, endpoints);
 	if (strncmp(reason, "held by service ", 16) == 0) {
 		todo(p, "give one of the two another endpoint: listen in %s", string(s, "file"));
 		return;
 	}
-	if (holder[0] != '\0')
-		detail(p, "%s is held by %s", string(e, "address"), holder);
 	if (strncmp(reason, "address already in use", 22) == 0)
-		todo(p, holder[0] != '\0' ? "stop %s, or give it another endpoint: listen in %s"
-		    : "stop %s (`ss -lnp` as root tells which it is), or take another endpoint: listen in %s",
-		    holder[0] != '\0' ? holder : "the program that has it", string(s, "file"));
+		say_in_use(p, s, common_holder(a, endpoints), n > 1);
 	else
 		todo(p, "correct listen in %s, or what is named there", string(s, "file"));
 	todo(p, "it is tried again every few seconds; `berthctl reload` tries it at once");
 }
 
+/* Open, but. */
+static void
+look_at_remark(struct advice *a, const json_t *s, const json_t *endpoints, const char *reason)
+{
+	size_t n = json_array_size(endpoints);
+	json_t *p;
+
+	if (n == 1) {
+		p = problem(a, GRADE_NOTE, s, "%s: %s", string(json_array_get(endpoints, 0), "address"), reason);
+	} else {
+		p = problem(a, GRADE_NOTE, s, "%zu addresses: %s", n, reason);
+		address_details(a, p, endpoints);
+	}
+	todo(p, "nobody can reach it before this host has that address (`ip address`)");
+}
+
+/* Those that wait, or those that do not, by their reason: a range has as many as it has ports. */
+static json_t *
+by_reason(const json_t *endpoints, bool waiting)
+{
+	json_t *all = json_object(), *of;
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(endpoints, i, e) {
+		const char *reason = string(e, "reason");
+
+		if (is(e, "state", "waiting") != waiting || (!waiting && reason[0] == '\0'))
+			continue;
+		of = json_object_get(all, reason);
+		if (of == NULL) {
+			of = json_array();
+			(void)json_object_set_new(all, reason, of);
+		}
+		(void)json_array_append(of, (json_t *)(uintptr_t)e);
+	}
+	return all;
+}
+
 static void
 look_at_endpoints(struct advice *a, const json_t *s)
 {
-	const json_t *e;
-	json_t *p;
-	size_t i;
+	json_t *waiting = by_reason(json_object_get(s, "endpoints"), true), *endpoints;
+	json_t *open = by_reason(json_object_get(s, "endpoints"), false);
+	const char *reason;
 
-	json_array_foreach(json_object_get(s, "endpoints"), i, e) {
-		if (is(e, "state", "waiting")) {
-			look_at_waiting(a, s, e);
-		} else if (string(e, "reason")[0] != '\0') {
-			p = problem(a, GRADE_NOTE, s, "%s: %s", string(e, "address"),
-			    string(e, "reason"));
-			todo(p, "nobody can reach it before this host has that address (`ip address`)");
-		}
-	}
+	json_object_foreach(waiting, reason, endpoints)
+		look_at_waiting(a, s, endpoints, reason);
+	json_object_foreach(open, reason, endpoints)
+		look_at_remark(a, s, endpoints, reason);
+	json_decref(waiting);
+	json_decref(open);
 }
 
 /* Its program, and whether it fails. */
@@ -487,9 +589,15 @@ look_at_places(struct advice *a, const json_t *s)
 	const char *name = string(s, "name");
 	long long n = dormant(a, name), places = number(s, "limit");
 	char text[512];
-	json_t *p = problem(a, GRADE_WARNING, s, "all its %lld place%s are taken%s", places,
-	    plural(places), dormant_text(n, text, sizeof(text)));
+	json_t *p;
 
+	if (places == 1)
+		p = problem(a, GRADE_WARNING, s, "its only place is taken%s",
+		    n > 0 ? ", by a dormant connection" : "");
+	else if (n > 0)
+		p = problem(a, GRADE_WARNING, s, "all its %lld places are taken, %lld of them dormant", places, n);
+	else
+		p = problem(a, GRADE_WARNING, s, "all its %lld places are taken", places);
 	waiting_detail(p, s);
 	if (n > 0 && !gives_way(a, name))
 		todo(p, "let dormant ones give way: \"evict\" in limits.overflow of %s",

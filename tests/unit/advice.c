@@ -37,6 +37,8 @@ as_text(const json_t *problems)
 #define STATUS "'status': {" BERTHD ", " POOL "}"
 #define HEALTHY "{'name': 'ok', 'state': 'open', 'active': 1, 'limit': 9, 'endpoints': [{'state': 'listening'}]}"
 
+#define WAITING(port, why) "{'endpoint': 'tcp:" port "', 'address': '0.0.0.0:" port "', 'state': 'waiting', 'reason': '" why "'}"
+
 static const struct {
 	const char *label;
 	const char *facts;	/* an object by the members of struct advice_facts; ' for " */
@@ -103,9 +105,15 @@ static const struct {
 	    "{'service': 'b', 'state': 'overdue'}],"
 	    "'shown': {'b': {'config': {'limits': {'overflow': ['evict', 'wait']}}}}}",
 	    "warning: the pool is full: all 3 places are taken\n  b holds 2 places, 2 of them dormant\n"
-	    "  a holds 1 place, 1 of them dormant\n"
+	    "  a holds 1 place, for a dormant connection\n"
 	    "  -> let a give way: \"evict\" in limits.overflow of /a.json, and of those whose clients wait\n"
 	    "  -> raise limits.connections in /e/berth.json, now 3\n"
+	    "  -> `berthctl connections` tells who they are; limits.reserve keeps places for a service\n", true },
+	{ "the pool has one place, and nobody is dormant",
+	    "{'status': {" BERTHD ", 'pool': {'active': 1, 'limit': 1, 'arithmetic': 'set by berth.json; computed, 9'}},"
+	    "'services': [{'name': 'a', 'active': 1, 'file': '/a.json'}], 'connections': [{'service': 'a', 'state': 'busy'}]}",
+	    "warning: the pool is full: its only place is taken\n  a holds 1 place\n"
+	    "  -> raise limits.connections in /e/berth.json, now 1\n"
 	    "  -> `berthctl connections` tells who they are; limits.reserve keeps places for a service\n", true },
 	{ "the pool keeps its places for others",
 	    "{" STATUS ", 'services': [{'name': 'a', 'gate': 'pool-full'}]}",
@@ -124,6 +132,28 @@ static const struct {
 	    "  -> stop the program that has it (`ss -lnp` as root tells which it is), or take another endpoint: "
 	    "listen in /a.json\n"
 	    "  -> it is tried again every few seconds; `berthctl reload` tries it at once\n", true },
+	{ "a range that somebody has: one problem, and the first few addresses",
+	    "{'services': [{'name': 'a', 'file': '/a.json', 'endpoints': ["
+	    WAITING("7001", "address already in use") "," WAITING("7002", "address already in use") ","
+	    "{'endpoint': 'tcp:7003', 'address': '0.0.0.0:7003', 'state': 'listening'},"
+	    WAITING("7004", "address already in use") "," WAITING("7005", "held by service b") ","
+	    WAITING("7006", "address already in use") "," WAITING("7007", "address already in use") ","
+	    WAITING("7008", "address already in use") "]}], 'holders': {'tcp 0.0.0.0:7002': 'nginx (pid 7)'}}",
+	    "error a: 6 addresses cannot be opened: address already in use\n  0.0.0.0:7001\n"
+	    "  0.0.0.0:7002 is held by nginx (pid 7)\n  0.0.0.0:7004\n  0.0.0.0:7006\n  and 2 more\n"
+	    "  -> stop the programs that have them (`ss -lnp` as root tells which they are), or take other endpoints: "
+	    "listen in /a.json\n"
+	    "  -> it is tried again every few seconds; `berthctl reload` tries it at once\n"
+	    "error a: tcp:7005 cannot be opened: held by service b\n"
+	    "  -> give one of the two another endpoint: listen in /a.json\n", true },
+	{ "... that one program has",
+	    "{'services': [{'name': 'a', 'file': '/a.json', 'endpoints': ["
+	    WAITING("7001", "address already in use") "," WAITING("7002", "address already in use") "]}],"
+	    "'holders': {'tcp 0.0.0.0:7001': 'x (pid 7)', 'tcp 0.0.0.0:7002': 'x (pid 7)'}}",
+	    "error a: 2 addresses cannot be opened: address already in use\n  0.0.0.0:7001 is held by x (pid 7)\n"
+	    "  0.0.0.0:7002 is held by x (pid 7)\n"
+	    "  -> stop x (pid 7), or give it another endpoint: listen in /a.json\n"
+	    "  -> it is tried again every few seconds; `berthctl reload` tries it at once\n", true },
 	{ "an endpoint that waits for another reason",
 	    "{'services': [{'name': 'a', 'file': '/a.json', 'endpoints': [{'endpoint': 'unix:/x/y', 'address': '/x/y',"
 	    "'state': 'waiting', 'reason': 'bind: No such file or directory'}]}]}",
@@ -134,6 +164,11 @@ static const struct {
 	    "{'services': [{'name': 'a', 'endpoints': [{'address': '192.0.2.1:80', 'state': 'listening',"
 	    "'reason': 'this host does not have the address'}]}]}",
 	    "note a: 192.0.2.1:80: this host does not have the address\n"
+	    "  -> nobody can reach it before this host has that address (`ip address`)\n", false },
+	{ "... some addresses",
+	    "{'services': [{'name': 'a', 'endpoints': [{'address': '192.0.2.1:80', 'state': 'listening',"
+	    "'reason': 'no such address'}, {'address': '192.0.2.1:81', 'state': 'listening', 'reason': 'no such address'}]}]}",
+	    "note a: 2 addresses: no such address\n  192.0.2.1:80\n  192.0.2.1:81\n"
 	    "  -> nobody can reach it before this host has that address (`ip address`)\n", false },
 	{ "a program that is there and fails",
 	    "{'services': [{'name': 'a', 'gate': 'throttled', 'failed': 0, 'endpoints': [{'queue': 1}]}]}",
@@ -155,6 +190,19 @@ static const struct {
 	    "  -> let dormant ones give way: \"evict\" in limits.overflow of /a.json\n"
 	    "  -> raise limits.connections in defaults of /e/berth.json, now 2\n"
 	    "  -> `berthctl connections a` tells who they are and what they do\n", true },
+	{ "... one place, of a dormant one",
+	    "{'services': [{'name': 'a', 'file': '/a.json', 'limit': 1, 'gate': 'service-full'}],"
+	    "'connections': [{'service': 'a', 'state': 'dormant'}],"
+	    "'shown': {'a': {'config': {'limits': {'overflow': ['evict', 'wait']}}}}}",
+	    "warning a: its only place is taken, by a dormant connection\n  -> raise limits.connections in /a.json\n"
+	    "  -> `berthctl connections a` tells who they are and what they do\n", true },
+	{ "... where nobody is dormant, that is not worth a word",
+	    "{'services': [{'name': 'a', 'file': '/a.json', 'limit': 2, 'gate': 'service-full'},"
+	    "{'name': 'b', 'file': '/b.json', 'limit': 1, 'gate': 'service-full'}], 'connections': []}",
+	    "warning a: all its 2 places are taken\n  -> raise limits.connections in /a.json\n"
+	    "  -> `berthctl connections a` tells who they are and what they do\n"
+	    "warning b: its only place is taken\n  -> raise limits.connections in /b.json\n"
+	    "  -> `berthctl connections b` tells who they are and what they do\n", true },
 	{ "few refusals", "{'services': [{'name': 'a'}], 'refusals': {'a': {'count': 9, 'reasons': {'denied': 9}}}}",
 	    "", false },
 	{ "many refusals",
