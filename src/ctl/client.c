@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,11 @@ connect_failed(const char *path, int error, struct diag *why)
 	return EX_UNAVAILABLE;
 }
 
-/* option: SO_RCVTIMEO; or SO_SNDTIMEO, which is for connect(2) too. */
+/* option: SO_RCVTIMEO; or SO_SNDTIMEO, which is for connect(2) too.  seconds: 0 for ever. */
 static void
-set_patience(int fd, int option)
+set_patience(int fd, int option, int seconds)
 {
-	struct timeval tv = { .tv_sec = CLIENT_SECONDS };
+	struct timeval tv = { .tv_sec = seconds };
 
 	(void)setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv));
 }
@@ -80,7 +81,7 @@ connect_to(struct client *c, const char *given, int flags, struct diag *why)
 	(void)strlcpy(c->path, path, sizeof(c->path));
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (c->fd >= 0)
-		set_patience(c->fd, SO_SNDTIMEO);
+		set_patience(c->fd, SO_SNDTIMEO, CLIENT_SECONDS);
 	if (c->fd >= 0 && connect(c->fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
 		return 0;
 	error = errno;
@@ -96,14 +97,6 @@ said(int status, const struct diag *why)
 	if (status != 0)
 		ctl_complain("%s", why->text);
 	return status;
-}
-
-int
-client_open(struct client *c, const char *given)
-{
-	struct diag why;
-
-	return said(connect_to(c, given, 0, &why), &why);
 }
 
 int
@@ -168,18 +161,22 @@ flush(struct client *c, struct diag *why)
 	return 0;
 }
 
-int
-client_send(struct client *c, const char *method, json_t *parameters, bool more)
+/* Connect, and send one call.  Once there was an answer, there may be more; until then a daemon that hangs is not waited for. */
+static int
+send_call(struct client *c, const char *path, const char *method, json_t *parameters, bool more)
 {
 	struct diag why;
-	size_t len;
-	char *text = wire_format_call(method, parameters, more, &len);
+	char full[128];
+	int status = connect_to(c, path, 0, &why);
 
-	assert(text != NULL);
-	free(c->out);
-	c->out = text;
-	c->out_len = len;
-	return said(flush(c, &why), &why);
+	if (status == 0) {
+		(void)snprintf(full, sizeof(full), "io.berth.Control.%s", method);
+		c->out = wire_format_call(full, parameters, more, &c->out_len);
+		assert(c->out != NULL);
+		set_patience(c->fd, SO_RCVTIMEO, CLIENT_SECONDS);
+		status = flush(c, &why);
+	}
+	return said(status, &why);
 }
 
 static int
@@ -242,8 +239,9 @@ take_message(struct client *c, char *end, struct wire_reply *r, struct diag *why
 	return EX_UNAVAILABLE;
 }
 
-int
-client_receive(struct client *c, struct wire_reply *r)
+/* Wait for the next reply; r is the caller's to release when 0 is returned. */
+static int
+receive(struct client *c, struct wire_reply *r)
 {
 	struct diag why;
 	char *end;
@@ -366,24 +364,62 @@ client_call(const char *path, const char *method, json_t *parameters, json_t **a
 	struct wire_reply r = { 0 };
 	struct client c;
 	struct diag why;
-	char full[128];
-	int status;
+	int status = send_call(&c, path, method, parameters, false);
 
 	*answer = NULL;
-	(void)snprintf(full, sizeof(full), "io.berth.Control.%s", method);
-	status = client_open(&c, path);
 	/* it looks names up, for as long as a name service takes */
-	if (status == 0 && strcmp(method, "Reload") != 0)
-		set_patience(c.fd, SO_RCVTIMEO);
+	if (status == 0 && strcmp(method, "Reload") == 0)
+		set_patience(c.fd, SO_RCVTIMEO, 0);
 	if (status == 0)
-		status = client_send(&c, full, parameters, false);
-	if (status == 0)
-		status = client_receive(&c, &r);
+		status = receive(&c, &r);
 	if (status == 0 && r.error != NULL)
 		status = said(client_explain(&c, &r, parameters, &why), &why);
 	else if (status == 0)
 		*answer = json_incref(r.parameters);
 	wire_reply_fini(&r);
+	client_close(&c);
+	json_decref(parameters);
+	return status;
+}
+
+/* Until there is a reply; with SIGPIPE, as if something had been written, when nobody is left to read that. */
+static int
+wait_for_part(struct client *c, int reader)
+{
+	struct pollfd p[] = { { .fd = c->fd, .events = POLLIN }, { .fd = reader } };
+
+	while (message_end(c) == NULL && p[0].revents == 0) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return CTL_NO;
+		if ((p[1].revents & (POLLERR | POLLHUP)) != 0) {
+			(void)raise(SIGPIPE);
+			return CTL_NO;
+		}
+	}
+	return 0;
+}
+
+int
+client_follow(const char *path, const char *method, json_t *parameters, int reader, client_part *part,
+    void *arg)
+{
+	struct wire_reply r;
+	struct client c;
+	struct diag why;
+	int status = send_call(&c, path, method, parameters, true);
+	bool more = true;
+
+	while (status == 0 && more && (status = receive(&c, &r)) == 0) {
+		more = r.continues && r.error == NULL;
+		if (r.error != NULL)
+			status = said(client_explain(&c, &r, parameters, &why), &why);
+		else
+			status = part(arg, r.parameters, more);
+		wire_reply_fini(&r);
+		set_patience(c.fd, SO_RCVTIMEO, 0);
+		if (status == 0 && more)
+			status = wait_for_part(&c, reader);
+	}
 	client_close(&c);
 	json_decref(parameters);
 	return status;

@@ -25,21 +25,11 @@ struct client {
 	size_t out_len;
 };
 
-/* Where the control socket is: as given with --control, else as client_open() finds it.  NULL: nobody says. */
-const char *client_path(const char *given);
-
 /*
- * Connect.  path: as given with --control; NULL: $BERTH_CONTROL, else the place of the daemon that
- * this user would start.  0; EX_UNAVAILABLE, also when that takes CLIENT_SECONDS; EX_NOPERM.
+ * Where the control socket is: as given with --control; NULL: $BERTH_CONTROL, else the place of the daemon that this user
+ * would start.  NULL: nobody says.
  */
-int client_open(struct client *c, const char *path);
-void client_close(struct client *c);
-
-/* Send one call.  parameters: borrowed, NULL for none.  more: many replies are welcome. */
-int client_send(struct client *c, const char *method, json_t *parameters, bool more);
-
-/* Wait for the next reply; r is the caller's to release when 0 is returned. */
-int client_receive(struct client *c, struct wire_reply *r);
+const char *client_path(const char *given);
 
 /*
  * One call to io.berth.Control on a connection of its own; but for Reload, within CLIENT_SECONDS.  method: "List"; parameters: taken
@@ -49,16 +39,28 @@ int client_receive(struct client *c, struct wire_reply *r);
  */
 int client_call(const char *path, const char *method, json_t *parameters, json_t **answer);
 
+/* The parameters of a good reply; more: it is not the last.  Not 0: that is enough, and the exit status. */
+typedef int client_part(void *arg, json_t *parameters, bool more);
+
+/*
+ * One call that is answered in parts, as client_call(): the first within CLIENT_SECONDS, the others when something has
+ * happened.  reader: a descriptor that part() writes to, where it is to be noticed at once that nobody reads it any more:
+ * the process ends by SIGPIPE, as with its next write; -1: none.
+ */
+int client_follow(const char *path, const char *method, json_t *parameters, int reader, client_part *part,
+    void *arg);
+
 /*
  * For those that have more to do than to wait.  These print nothing: why says what is wrong, and the
  * exit status is returned as above.  What was posted is answered in order.
  */
 
 /*
- * As client_open(); the socket does not block from then on.  EX_UNAVAILABLE with errno EAGAIN: there is a berthd, and nobody has
- * been accepted for long.
+ * Connect; the socket does not block from then on.  path: as of client_path().  0; EX_UNAVAILABLE, with errno EAGAIN: there is a berthd,
+ * and nobody has been accepted for long; EX_NOPERM.
  */
 int client_start(struct client *c, const char *path, struct diag *why);
+void client_close(struct client *c);
 
 /* A call to io.berth.Control that is sent as soon as the socket takes it.  parameters: taken over, or NULL. */
 void client_post(struct client *c, const char *method, json_t *parameters);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../sys/paths.h"
 #include "../sys/statsfile.h"
@@ -79,69 +80,32 @@ print_event(const struct ctl *c, const json_t *event)
 
 /* ---- as they happen ---- */
 
-static void
-print_part(const struct ctl *c, const json_t *part)
+static int
+print_part(void *arg, json_t *part, bool more)
 {
+	const struct ctl *c = arg;
 	long long lost = ctl_number(part, "lost");
 	const json_t *event;
 	size_t i;
 
+	(void)more;
 	if (lost > 0)
 		ctl_complain("monitor: %lld events were too many to be read in time", lost);
-	json_array_foreach(json_object_get(part, "events"), i, event)
-		print_event(c, event);
-}
-
-/* An error that is the answer; its exit status. */
-static int
-explain_error(const struct client *cl, const struct wire_reply *r)
-{
-	struct diag why;
-	int status = client_explain(cl, r, NULL, &why);
-
-	ctl_complain("%s", why.text);
-	return status;
-}
-
-static int
-watch(const struct ctl *c, struct client *cl)
-{
-	struct wire_reply r;
-	int status;
-	bool more = true;
-
-	while (more) {
-		if ((status = client_receive(cl, &r)) != 0)
-			return status;
-		if (r.error != NULL)
-			status = explain_error(cl, &r);
-		else
-			print_part(c, r.parameters);
-		more = r.error == NULL && r.continues;
-		wire_reply_fini(&r);
-		if (fflush(stdout) != 0)
-			return CTL_NO;
+	json_array_foreach(json_object_get(part, "events"), i, event) {
+		if (json_is_object(event))
+			print_event(c, event);
 	}
-	return status;
+	return fflush(stdout) == 0 ? 0 : CTL_NO;
 }
 
 static int
 monitor_live(struct ctl *c, const char *service, long long past)
 {
 	json_t *parameters = ctl_parameter(c, json_object(), "service", service);
-	struct client cl;
-	int status;
 
 	if (past > 0)
 		(void)json_object_set_new(parameters, "past", json_integer(past));
-	status = client_open(&cl, c->control);
-	if (status == 0)
-		status = client_send(&cl, "io.berth.Control.Monitor", parameters, true);
-	if (status == 0)
-		status = watch(c, &cl);
-	json_decref(parameters);
-	client_close(&cl);
-	return status;
+	return client_follow(c->control, "Monitor", parameters, STDOUT_FILENO, print_part, c);
 }
 
 /* ---- as they were recorded ---- */

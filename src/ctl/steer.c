@@ -92,6 +92,7 @@ struct drain {
 	const struct ctl *ctl;
 	bool shows;		/* progress, on a terminal */
 	json_t *services;	/* owned: that were to be drained */
+	json_t *answer;		/* owned: the last reply */
 };
 
 static void
@@ -107,32 +108,17 @@ show_progress(const struct drain *d, const json_t *part)
 	(void)fprintf(stderr, "\033[K");
 }
 
-/* One reply after the other, until the last: *answer is its parameters. */
 static int
-follow(struct drain *d, struct client *client, const json_t *parameters, json_t **answer)
+take_part(void *arg, json_t *part, bool more)
 {
-	struct wire_reply r;
-	struct diag why;
-	bool more = true;
-	int status = 0;
+	struct drain *d = arg;
 
-	while (more && (status = client_receive(client, &r)) == 0) {
-		more = r.continues && r.error == NULL;
-		if (r.error != NULL) {
-			status = client_explain(client, &r, parameters, &why);
-			ctl_complain("%s", why.text);
-		} else {
-			if (d->services == NULL)
-				d->services = json_incref(json_object_get(r.parameters, "services"));
-			show_progress(d, r.parameters);
-			if (!more)
-				*answer = json_incref(r.parameters);
-		}
-		wire_reply_fini(&r);
-	}
-	if (d->shows && d->services != NULL)
-		(void)fprintf(stderr, "\r\033[K");
-	return status;
+	if (d->services == NULL)
+		d->services = json_incref(json_object_get(part, "services"));
+	show_progress(d, part);
+	if (!more)
+		d->answer = json_incref(part);
+	return 0;
 }
 
 static bool
@@ -149,14 +135,14 @@ contains(const json_t *names, const char *name)
 
 /* Which are drained, and which were not in the end. */
 static int
-print_drained(const struct drain *d, const json_t *answer)
+print_drained(const struct drain *d)
 {
-	const json_t *drained = json_object_get(answer, "services"), *name;
+	const json_t *drained = json_object_get(d->answer, "services"), *name;
 	int status = 0;
 	size_t i;
 
 	if (d->ctl->json)
-		ctl_print_json(answer);
+		ctl_print_json(d->answer);
 	json_array_foreach(drained, i, name)
 		if (!d->ctl->json)
 			ctl_print(stdout, "%s: drained", json_string_value(name));
@@ -170,24 +156,19 @@ print_drained(const struct drain *d, const json_t *answer)
 	return status;
 }
 
+/* Its exit status is awaited, whoever reads what it says. */
 static int
 drain(const struct ctl *c, json_t *parameters)
 {
 	struct drain d = { .ctl = c, .shows = !c->json && isatty(STDERR_FILENO) == 1 };
-	json_t *answer = NULL;
-	struct client client;
-	int status = client_open(&client, c->control);
+	int status = client_follow(c->control, "Drain", parameters, -1, take_part, &d);
 
+	if (d.shows && d.services != NULL)
+		(void)fprintf(stderr, "\r\033[K");
 	if (status == 0)
-		status = client_send(&client, "io.berth.Control.Drain", parameters, true);
-	if (status == 0)
-		status = follow(&d, &client, parameters, &answer);
-	if (status == 0)
-		status = print_drained(&d, answer);
-	client_close(&client);
+		status = print_drained(&d);
 	json_decref(d.services);
-	json_decref(answer);
-	json_decref(parameters);
+	json_decref(d.answer);
 	return status;
 }
 

@@ -125,13 +125,17 @@ while True:
 	asked+=($!)
 	{ printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'; sleep 0.1; } | ctl metrics --http >"$T/scrape" 2>&1 &
 	asked+=($!)
+	ctl monitor >"$T/monitor" 2>&1 &
+	asked+=($!)
+	ctl drain --all >"$T/drain" 2>&1 &
+	asked+=($!)
 	for pid in "${asked[@]}"; do
 		status=0
 		wait "$pid" || status=$?
 		assert_equal "$status" 69
 	done
 	kill -CONT "$DPID"
-	for text in list metrics scrape; do
+	for text in list metrics scrape monitor drain; do
 		assert grep -q "$CONTROL: the daemon does not answer" "$T/$text"
 	done
 	assert grep -qx 'berth_up 0' "$T/metrics"

@@ -75,6 +75,42 @@ events() { jq -sr "$2" "$T/$1"; }
 	assert_equal "$(events seen '[.[].connection] | min >= 2')" true
 }
 
+@test "it ends when its reader has gone, also where nothing happens" {
+	sh_service x 'exit 0'
+	start_berthd
+	ask x one || :
+	wait_until 5 service_is x '.ended == 1'
+	mkfifo "$T/pipe"
+	background bash -c 'exec "$@" >"$0"' "$T/pipe" "$BUILD/berthctl" --control "$CONTROL" monitor -n 9
+	local pid=${JOBS[-1]} status=0
+	head -n 2 "$T/pipe" >"$T/seen"
+	shown seen 2
+	wait_until 10 gone "$pid"
+	wait "$pid" || status=$?
+	assert_equal "$status" $((128 + 13))
+}
+
+@test "what is no event is not shown, also with --json" {
+	LEAVES_SOCKET=1
+	background python3 -c 'import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
+c = s.accept()[0]
+while not c.recv(4096).endswith(b"\0"): pass
+c.sendall(json.dumps({"parameters": {"events": [None, 1, "x", [], {"event": "start"}], "lost": 0}}).encode() + b"\0")
+c.recv(1)
+c = s.accept()[0]
+while not c.recv(4096).endswith(b"\0"): pass
+c.sendall(json.dumps({"parameters": {"events": [7, {"event": "exit"}], "lost": 0}}).encode() + b"\0")
+c.recv(1)' "$CONTROL"
+	wait_until 10 test -S "$CONTROL"
+	run ctl monitor --json
+	assert_success
+	assert_output '{"event":"start"}'
+	run ctl monitor
+	assert_success
+	assert_output --regexp '^[0-9:.]+ exit$'
+}
+
 @test "it ends with berthd, and says so" {
 	LEAVES_SOCKET=1
 	sh_service x 'exit 0'
