@@ -280,21 +280,6 @@ print_text(const struct check *k)
 		    k->settings_path);
 }
 
-/* A path may be any bytes; what is no UTF-8 is escaped. */
-static json_t *
-json_text(const char *text)
-{
-	char *escaped;
-	json_t *value = json_string(text);
-
-	if (value != NULL)
-		return value;
-	escaped = ctl_escape(text);
-	value = json_string(escaped);
-	free(escaped);
-	return value;
-}
-
 static void
 print_json(const struct check *k)
 {
@@ -305,9 +290,9 @@ print_json(const struct check *k)
 
 		errors = json_array();
 		for (size_t n = 0; n < item->errs.count; n++)
-			(void)json_array_append_new(errors, json_text(item->errs.text[n]));
+			(void)json_array_append_new(errors, ctl_text(item->errs.text[n]));
 		(void)json_array_append_new(files, json_pack("{s:o, s:b, s:o}", "file",
-		    json_text(item->path), "good", item->errs.count == 0, "errors", errors));
+		    ctl_text(item->path), "good", item->errs.count == 0, "errors", errors));
 	}
 	answer = json_pack("{s:b, s:o}", "good", bad_items(k) == 0, "files", files);
 	ctl_print_json(answer);

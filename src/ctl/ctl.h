@@ -140,6 +140,9 @@ void ctl_paragraph(const char *head, enum ctl_colour colour, int indent, const c
 /* JSON for machines, on stdout, with a newline. */
 void ctl_print_json(const json_t *value);
 
+/* A string that may be any bytes, as a path: escaped where it is no UTF-8.  New reference. */
+json_t *ctl_text(const char *text);
+
 /* A string of an object; "" when it is absent, null or no string. */
 const char *ctl_string(const json_t *object, const char *key);
 /* A whole number of an object; 0 when it is absent or none. */

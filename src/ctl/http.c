@@ -17,7 +17,7 @@
 #include "../pure/text.h"
 #include "../sys/loop.h"
 
-#define MAKE_SECONDS 20			/* for the answer of a berthd that works, more than enough */
+#define MAKE_SECONDS 20			/* for an answer, which bounds itself: more than enough */
 #define LINGER_MS 1000			/* for the client to take what was sent, before the connection is closed */
 #define LINGER_BYTES (1 << 20)
 

@@ -22,8 +22,9 @@ struct http_answer {
 struct http_page {
 	const char *path;	/* "/metrics" */
 	/*
-	 * Make the answer; HEAD needs it too, for its length.  0; or the exit status of a command that has explained
-	 * itself on stderr: then the client is told 503, with a body that was made all the same, or with nothing more.
+	 * Make the answer, within seconds; HEAD needs it too, for its length.  0; or the exit status of a command that
+	 * has explained itself on stderr: then the client is told 503, with a body that was made all the same, or with
+	 * nothing more.
 	 */
 	int (*make)(void *arg, const struct request *r, struct http_answer *a);
 	void *arg;
@@ -31,8 +32,8 @@ struct http_page {
 
 /*
  * Serve one request with one of n pages.  The request has timeout_ms to be complete, and the answer as long to be
- * taken; a berthd that does not answer make() ends the process by SIGALRM.  Every answer says "no-store" and
- * "nosniff".
+ * taken.  A make() that is held nevertheless, by a disk for one, is ended with the process by SIGALRM.  Every answer
+ * says "no-store" and "nosniff".
  *
  * Where the connection's own address is a loopback one, a Host that is neither an address nor "localhost" gets 421: a
  * page from elsewhere, in a browser on this machine, could have let its own name lead here and read the answer.

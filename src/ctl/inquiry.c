@@ -47,7 +47,8 @@ await(struct inquiry *q, struct client *c, json_t **answer, struct diag *why)
 		left = (q->end_ns - loop_clock()) / 1000000;
 		if (left <= 0) {
 			q->silent = true;
-			diag_set(why, "%s: no answer within %d s", c->path, INQUIRY_SECONDS);
+			diag_set(why, "%s: the daemon does not answer: there was no answer within %d seconds",
+			    c->path, INQUIRY_SECONDS);
 			return EX_UNAVAILABLE;
 		}
 		(void)poll(&p, 1, (int)left + 1);
@@ -79,18 +80,19 @@ await_member(struct inquiry *q, struct client *c, const char *member, json_t **v
 
 /* All of it is asked before the first is answered, so that it is of one moment as far as that goes. */
 static int
-ask_first(struct inquiry *q, struct client *c, bool all, struct diag *why)
+ask_first(struct inquiry *q, struct client *c, enum inquiry_scope scope, struct diag *why)
 {
+	bool buckets = scope != INQUIRY_PROBLEMS, connections = scope == INQUIRY_ALL;
 	int status;
 
 	client_post(c, "Status", NULL);
-	client_post(c, "List", all ? json_pack("{s:b}", "buckets", 1) : NULL);
-	if (all)
+	client_post(c, "List", buckets ? json_pack("{s:b}", "buckets", 1) : NULL);
+	if (connections)
 		client_post(c, "Connections", NULL);
 	status = await(q, c, &q->status, why);
 	if (status == 0)
 		status = await_member(q, c, "services", &q->services, why);
-	if (status == 0 && all)
+	if (status == 0 && connections)
 		status = await_member(q, c, "connections", &q->connections, why);
 	return status;
 }
@@ -224,7 +226,7 @@ find_holders(struct inquiry *q, const json_t *endpoints)
 		if (json_object_get(q->holders, key) == NULL)
 			(void)json_object_set_new(q->holders, key,
 			    holder_find(kind, ctl_string(e, "address"), holder, sizeof(holder))
-			    ? json_string(holder) : json_null());
+			    ? ctl_text(holder) : json_null());
 	}
 }
 
@@ -254,7 +256,7 @@ peer_pid(int fd)
 }
 
 int
-inquiry_make(struct inquiry *q, const char *path, bool all, struct diag *why)
+inquiry_make(struct inquiry *q, const char *path, enum inquiry_scope scope, struct diag *why)
 {
 	struct client c;
 	int status;
@@ -267,8 +269,8 @@ inquiry_make(struct inquiry *q, const char *path, bool all, struct diag *why)
 	if (status != 0)
 		return status;
 	q->pid = peer_pid(c.fd);
-	status = ask_first(q, &c, all, why);
-	if (status == 0) {
+	status = ask_first(q, &c, scope, why);
+	if (status == 0 && scope != INQUIRY_NUMBERS) {
 		read_ring(q);
 		ask_details(q, &c);
 		look_around(q);

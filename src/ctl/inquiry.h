@@ -23,12 +23,17 @@ struct inquiry {
 	int64_t end_ns;		/* no answer is waited for longer */
 };
 
+enum inquiry_scope {
+	INQUIRY_NUMBERS,	/* status and services, with the buckets of histograms; nothing else is found out */
+	INQUIRY_PROBLEMS,	/* what pure/advice.h wants to know */
+	INQUIRY_ALL		/* that, the buckets, and connections where nothing is wrong with them, too */
+};
+
 /*
- * Ask the berthd at path (as for client_open()); all: also what is shown where nothing is wrong, connections and the
- * buckets of histograms.  It takes INQUIRY_SECONDS at most: what was not found out by then, beside the first answers, is
+ * Ask the berthd at path (as for client_path()).  It takes INQUIRY_SECONDS at most: what was not found out by then, beside the first answers, is
  * not known.  0; else an exit status, with why: EX_UNAVAILABLE also when it is silent.  inquiry_fini() after all of them.
  */
-int inquiry_make(struct inquiry *q, const char *path, bool all, struct diag *why);
+int inquiry_make(struct inquiry *q, const char *path, enum inquiry_scope scope, struct diag *why);
 void inquiry_fini(struct inquiry *q);
 
 struct advice_facts inquiry_facts(const struct inquiry *q);

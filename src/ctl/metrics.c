@@ -11,6 +11,7 @@
 #include "../pure/totals.h"
 #include "ctl.h"
 #include "http.h"
+#include "inquiry.h"
 
 #define REQUEST_MS 10000
 #define TYPE_OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -336,23 +337,22 @@ render(const json_t *answer, bool openmetrics, size_t *len)
 
 /* ---- the command ---- */
 
-/* Status and List in one object. */
+/* Status and List in one object, with the deadline of an inquiry. */
 static int
 ask(const struct ctl *c, json_t **answer)
 {
-	json_t *list;
-	int status = client_call(c->control, "Status", NULL, answer);
+	struct inquiry q;
+	struct diag why;
+	int status = inquiry_make(&q, c->control, INQUIRY_NUMBERS, &why);
 
-	if (status != 0)
-		return status;
-	status = client_call(c->control, "List", json_pack("{s:b}", "buckets", 1), &list);
+	*answer = NULL;
 	if (status == 0) {
-		json_object_update(*answer, list);
-		json_decref(list);
+		*answer = json_copy(q.status);
+		(void)json_object_set(*answer, "services", q.services);
 	} else {
-		json_decref(*answer);
-		*answer = NULL;
+		ctl_complain("%s", why.text);
 	}
+	inquiry_fini(&q);
 	return status;
 }
 

@@ -54,7 +54,7 @@ look(struct look *l, const char *control)
 {
 	struct advice_facts facts;
 	struct diag why;
-	int status = inquiry_make(&l->q, control, true, &why);
+	int status = inquiry_make(&l->q, control, INQUIRY_ALL, &why);
 
 	if (status == 0) {
 		facts = inquiry_facts(&l->q);

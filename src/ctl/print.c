@@ -140,6 +140,20 @@ ctl_paragraph(const char *head, enum ctl_colour colour, int indent, const char *
 	free(text);
 }
 
+json_t *
+ctl_text(const char *text)
+{
+	char *escaped;
+	json_t *value = json_string(text);
+
+	if (value != NULL)
+		return value;
+	escaped = ctl_escape(text);
+	value = json_string(escaped);
+	free(escaped);
+	return value;
+}
+
 void
 ctl_print_json(const json_t *value)
 {

@@ -285,7 +285,7 @@ ctl_status(struct ctl *c, int argc, char **argv)
 	while (ctl_option(c, argc, argv) != -1)
 		all = true;
 	ctl_count(c, argc, argv, 0, 0);
-	status = inquiry_make(&q, c->control, false, &why);
+	status = inquiry_make(&q, c->control, INQUIRY_PROBLEMS, &why);
 	if (status == 0)
 		status = report_answer(c, &q, all);
 	else if (inquiry_unanswered(&q, status))

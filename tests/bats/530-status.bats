@@ -146,6 +146,20 @@ open(sys.argv[4], "w").close(); time.sleep(100)' "$tcp" "$udp" "$T/taken" "$T/th
 	    "127.0.0.1:$udp is held by $name (pid $pid)" 'error     c:' "$T/taken is held by $name (pid $pid)"
 }
 
+@test "a program whose name is not UTF-8 is named all the same" {
+	local port
+	port=$(free_port)
+	background python3 -c 'import socket, sys, time
+open("/proc/self/comm", "wb").write(b"odd\xff\x1b")
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); open(sys.argv[2], "w").close(); time.sleep(100)' "$port" "$T/there"
+	local pid=${JOBS[-1]}
+	wait_until 10 test -e "$T/there"
+	echo_service web "{\"listen\": \"tcp:127.0.0.1:$port\"}"
+	start_berthd
+	screen 1
+	in_order "127.0.0.1:$port is held by odd\\xff\\x1b (pid $pid)"
+}
+
 @test "whom one may not look at: the user is named" {
 	requires root
 	local port
@@ -250,7 +264,7 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); open(s
 	screen 1
 	in_order 'health    trouble: 1 thing is wrong' 'pool      4 of 4 places taken' \
 	    'warning   the pool is full: all 4 places are taken' 'greedy holds 3 places, 3 of them dormant' \
-	    'other holds 1 place, ' '1 client of other waits in its queue' \
+	    'other holds 1 place' '1 client of other waits in its queue' \
 	    "let greedy give way: \"evict\" in limits.overflow of $SERVICES/greedy.json" \
 	    "raise limits.connections in $CONF, now 4" '`berthctl connections`'
 	# as it says

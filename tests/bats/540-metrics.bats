@@ -121,6 +121,24 @@ hostile_services() {
 
 # ---- the numbers ----
 
+@test "a berthd that is late with one answer and hangs with the next: 503, by one deadline for both" {
+	LEAVES_SOCKET=1
+	background python3 -c 'import json, socket, sys, threading, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()
+def late(c):
+    if b"Status" in c.recv(4096):
+        time.sleep(8)
+        c.sendall(json.dumps({"parameters": {"berthd": {}, "pool": {}}}).encode() + b"\0")
+    time.sleep(100)
+while True: threading.Thread(target=late, args=s.accept()[:1], daemon=True).start()' "$CONTROL"
+	wait_until 10 test -S "$CONTROL"
+	run bash -c "{ printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'; sleep 0.1; } |
+	    timeout 40 '$BUILD/berthctl' --control '$CONTROL' metrics --http"
+	assert_failure 69
+	assert_output --partial 'HTTP/1.1 503 '
+	assert_output --partial "$CONTROL: the daemon does not answer: there was no answer within 5 seconds"
+}
+
 @test "every number of list is there, under the same words" {
 	requires full "$CLIENT"
 	sh_service x 'read how; case $how in kill) kill -SEGV $$ ;; hold) read l ;; *) exit "$how" ;; esac' \

@@ -268,7 +268,7 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); open(s
 	kill -CONT "$DPID"
 	assert_output --partial "berthd hangs: pid $DPID has not answered within 5s"
 	assert_output --partial "<code>kill -CONT $DPID</code>"
-	assert_output --partial "$CONTROL: no answer within 5 s"
+	assert_output --partial "$CONTROL: the daemon does not answer: there was no answer within 5 seconds"
 	# and afterwards there is one
 	run ctl page
 	assert_success
