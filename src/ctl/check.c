@@ -26,7 +26,7 @@
 struct item {
 	char *path;		/* owned */
 	struct service *service;/* held; NULL: none, or it was bad */
-	struct diag_list errs;
+	struct diag_list errs, remarks;
 };
 
 struct check {
@@ -253,6 +253,20 @@ services_resolve(struct check *k)
 	}
 }
 
+/* What berthd would warn of, and open it all the same.  One that is not enabled may get its program later. */
+static void
+program_remark(const struct check *k, struct item *item)
+{
+	const struct service *s = item->service;
+	const struct lookup *l = NULL;
+
+	if (s != NULL && s->enabled && s->exec != NULL && item->errs.count == 0)
+		l = lookup_find_name(&k->lookups, LOOKUP_PROGRAM, s->exec[0]);
+	if (l != NULL && l->state != LOOKUP_FOUND)
+		diag_list_add(&item->remarks, "%s: exec: %s: %s", item->path, s->exec[0],
+		    l->state == LOOKUP_ABSENT ? l->error : "could not be looked at in time");
+}
+
 /* ---- the answer ---- */
 
 static size_t
@@ -271,6 +285,8 @@ print_text(const struct check *k)
 	for (size_t i = 0; i < k->nitems; i++) {
 		for (size_t n = 0; n < k->item[i].errs.count; n++)
 			ctl_print(stderr, "%s", k->item[i].errs.text[n]);
+		for (size_t n = 0; n < k->item[i].remarks.count; n++)
+			ctl_print(stderr, "warning: %s", k->item[i].remarks.text[n]);
 	}
 	if (bad_items(k) == 0)
 		(void)printf(k->nitems == 1 ? "%zu file is good\n" : "%zu files are good\n",
@@ -280,19 +296,27 @@ print_text(const struct check *k)
 		    k->settings_path);
 }
 
+static json_t *
+texts(const struct diag_list *list)
+{
+	json_t *all = json_array();
+
+	for (size_t n = 0; n < list->count; n++)
+		(void)json_array_append_new(all, ctl_text(list->text[n]));
+	return all;
+}
+
 static void
 print_json(const struct check *k)
 {
-	json_t *files = json_array(), *answer, *errors;
+	json_t *files = json_array(), *answer;
 
 	for (size_t i = 0; i < k->nitems; i++) {
 		const struct item *item = &k->item[i];
 
-		errors = json_array();
-		for (size_t n = 0; n < item->errs.count; n++)
-			(void)json_array_append_new(errors, ctl_text(item->errs.text[n]));
-		(void)json_array_append_new(files, json_pack("{s:o, s:b, s:o}", "file",
-		    ctl_text(item->path), "good", item->errs.count == 0, "errors", errors));
+		(void)json_array_append_new(files, json_pack("{s:o, s:b, s:o, s:o}", "file",
+		    ctl_text(item->path), "good", item->errs.count == 0, "errors", texts(&item->errs),
+		    "warnings", texts(&item->remarks)));
 	}
 	answer = json_pack("{s:b, s:o}", "good", bad_items(k) == 0, "files", files);
 	ctl_print_json(answer);
@@ -306,6 +330,7 @@ check_fini(struct check *k)
 		free(k->item[i].path);
 		spec_release(k->item[i].service);
 		diag_list_free(&k->item[i].errs);
+		diag_list_free(&k->item[i].remarks);
 	}
 	free(k->item);
 	free(k->dirs);
@@ -348,6 +373,8 @@ ctl_check(struct ctl *c, int argc, char **argv)
 	identity_answer(&k.lookups);
 	settings_resolve(&k);
 	services_resolve(&k);
+	for (size_t i = 0; i < k.nitems; i++)
+		program_remark(&k, &k.item[i]);
 	if (c->json)
 		print_json(&k);
 	else

@@ -205,6 +205,24 @@ while True:
 	jq -e . <<<"$output"
 }
 
+@test "check: a program that is not there is a remark, the file is good; none where the service is not enabled" {
+	echo_service there
+	echo_service off '{"exec": ["/none"], "enabled": false}'
+	run check "$SERVICES"
+	assert_success
+	assert_output '3 files are good'
+	echo_service absent '{"exec": ["/none"]}'
+	run check "$SERVICES"
+	assert_success
+	assert_line "warning: $SERVICES/absent.json: exec: /none: No such file or directory"
+	assert_line '4 files are good'
+	assert_equal "${#lines[@]}" 2
+	run check --json "$SERVICES/absent.json"
+	assert_success
+	jq -e --arg f "$SERVICES/absent.json" '.good and (.files[] | select(.file == $f) | .good and .errors == [] and
+	    .warnings == ["\($f): exec: /none: No such file or directory"])' <<<"$output"
+}
+
 @test "schema prints a JSON Schema of each file" {
 	run "$BUILD/berthctl" schema
 	assert_success
