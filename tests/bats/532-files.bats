@@ -222,6 +222,18 @@ completion_names_test() {
 @test "bash completes the names of services" { completion_names_test bash; }
 @test "zsh completes the names of services" { completion_names_test zsh; }
 
+@test "bash does not take what a berthd says for a pattern" {
+	completion_of bash
+	mkdir "$T/bin" "$T/here"
+	printf '#!/bin/sh\nprintf "%%s\\n" "*" "good file" fine\n' >"$T/bin/berthctl"
+	chmod +x "$T/bin/berthctl"
+	: >"$T/here/filed"
+	PATH=$T/bin:$PATH
+	cd "$T/here"
+	completes bash 'berthctl show fil' 'berthctl show fil'
+	completes bash 'berthctl show fi' 'berthctl show fine '
+}
+
 @test "make install puts completion where the shells look for it" {
 	local root=$BATS_TEST_DIRNAME/../..
 	run make -s -C "$root" -o all install B="$BUILD" DESTDIR="$T/root" PREFIX=/usr
