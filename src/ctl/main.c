@@ -90,6 +90,53 @@ print_command_help(const struct ctl_command *cmd)
 	print_exit_status(cmd);
 }
 
+/* ---- the same for programs ---- */
+
+static json_t *
+options_json(const struct ctl_option *o)
+{
+	json_t *all = json_array();
+
+	for (; o != NULL && o->help != NULL; o++) {
+		const char letter[2] = { ctl_has_letter(o) ? (char)o->letter : '\0' };
+
+		(void)json_array_append_new(all, json_pack("{s:s?,s:s?,s:s?,s:s}", "letter",
+		    letter[0] != '\0' ? letter : NULL, "name", o->name, "value", o->value, "help", o->help));
+	}
+	return all;
+}
+
+static json_t *
+examples_json(const char *line)
+{
+	json_t *all = json_array();
+	const char *end;
+
+	for (; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1)
+		(void)json_array_append_new(all, json_stringn(line, (size_t)(end - line)));
+	return all;
+}
+
+/* only: NULL all commands. */
+static void
+print_help_json(const struct ctl_command *only)
+{
+	json_t *commands = json_array(), *all;
+
+	for (const struct ctl_command *cmd = ctl_commands; cmd->name != NULL; cmd++) {
+		if (only != NULL && cmd != only)
+			continue;
+		(void)json_array_append_new(commands, json_pack("{s:s,s:s,s:s,s:o,s:o,s:s?,s:b}", "name", cmd->name,
+		    "usage", cmd->usage, "help", cmd->help, "options", options_json(cmd->options), "examples",
+		    examples_json(cmd->examples), "status_1", cmd->no, "offline", (int)cmd->offline));
+	}
+	all = json_pack("{s:o,s:o}", "commands", commands, "options", options_json(ctl_common_options));
+	ctl_print_json(all);
+	json_decref(all);
+}
+
+/* ---- wrong usage ---- */
+
 void
 ctl_usage(const struct ctl *c, const char *fmt, ...)
 {
@@ -327,7 +374,10 @@ ctl_help(struct ctl *c, int argc, char **argv)
 {
 	ctl_arguments(c, argc, argv, 0, 1);
 	c->command = argv[optind] == NULL ? NULL : command_or_usage(c, argv[optind]);
-	print_help_and_exit(c);
+	if (!c->json)
+		print_help_and_exit(c);
+	print_help_json(c->command);
+	return 0;
 }
 
 int

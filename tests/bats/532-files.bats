@@ -255,3 +255,16 @@ completion_names_test() {
 	done < <("$BUILD/berthctl" help | awk '/^  [a-z]/ {print $1}')
 	[[ -z $command ]]
 }
+
+@test "help --json: every command of the table, or one, with its options" {
+	local all one
+	all=$("$BUILD/berthctl" help --json)
+	assert_equal "$(jq -r '.commands[].name' <<<"$all")" "$("$BUILD/berthctl" help | awk '/^  [a-z]/ {print $1}')"
+	jq -e '[.options[].name] == ["control", "json", "help", "version"]' <<<"$all"
+	jq -e '.commands | all(.help != "" and (.options | all(.letter != null or .name != null)))' <<<"$all"
+	one=$("$BUILD/berthctl" --json help explain)
+	jq -e '.commands | length == 1 and .[0].usage == "SERVICE --peer ADDR" and .[0].offline == false and
+	    .[0].options == [{letter: "p", name: "peer", value: "ADDR", help: .[0].options[0].help}] and
+	    .[0].examples == ["berthctl explain finger --peer 192.0.2.7"]' <<<"$one"
+	run -64 "$BUILD/berthctl" help --json nonsense
+}
