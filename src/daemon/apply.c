@@ -97,10 +97,24 @@ take_warnings(struct pool_service *ps, const struct lookup_table *answers)
 	if (e->state != LOOKUP_FOUND)
 		diag_list_add(&ps->warnings, "%s: %s: each connection tries again", s->exec[0],
 		    e->state == LOOKUP_ABSENT ? e->error : "could not be looked at in time");
-	if (ps->warnings.count > 0 && !same_errors(&was, &ps->warnings))
-		log_message(RECORD_WARNING, "warning", "%s: exec: %s", s->name,
-		    ps->warnings.text[0]);
+	ps->warned = ps->warned && same_errors(&was, &ps->warnings);
 	diag_list_free(&was);
+}
+
+/* What a disabled service would need is worth a line when it is to be served. */
+static void
+log_warnings(struct pool *p)
+{
+	struct pool_service *ps;
+
+	TAILQ_FOREACH(ps, &p->services, next) {
+		bool wanted = pool_is_enabled(ps) && ps->warnings.count > 0;
+
+		if (wanted && !ps->warned)
+			log_message(RECORD_WARNING, "warning", "%s: exec: %s", ps->name,
+			    ps->warnings.text[0]);
+		ps->warned = wanted;
+	}
 }
 
 static void
@@ -581,6 +595,7 @@ apply_sockets(struct pool *p)
 
 	TAILQ_FOREACH(ps, &p->services, next)
 		ps->rebuild = false;
+	log_warnings(p);
 	open_and_close(&a, p);
 	apply_free(&a);
 }
@@ -594,6 +609,7 @@ apply_scan(struct pool *p, const struct scan *scan, const struct lookup_table *a
 
 	pool_compute_limit(p, count_sockets(scan), full);
 	news = take_files(p, scan, answers, full, report);
+	log_warnings(p);
 	open_and_close(&a, p);
 	report_waiting(&a, report);
 	apply_free(&a);

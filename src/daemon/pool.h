@@ -113,6 +113,7 @@ struct pool_service {
 	struct service *service;		/* held; NULL: no good version yet, or removed */
 	char *file;				/* owned; where it was read from; NULL removed */
 	struct diag_list errors, warnings;
+	bool warned;				/* of warnings, in the log */
 	struct listener_list listeners;
 	struct listener_list ready;		/* something to accept, or to decide */
 	struct listener_list holding;		/* their pending connection waits for a place */
