@@ -78,8 +78,8 @@ ctl_enable(struct ctl *c, int argc, char **argv)
 		return status;
 	if (!json_is_true(json_object_get(answer, "enabled"))) {
 		(void)fflush(stdout);
-		ctl_complain("%s: is not open all the same: its file is bad, or says that it is not "
-		    "enabled", argv[optind]);
+		ctl_complain("%s: is not open all the same: it has no file, or one that is bad or says that it "
+		    "is not enabled", argv[optind]);
 		status = CTL_NO;
 	}
 	json_decref(answer);

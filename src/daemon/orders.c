@@ -94,20 +94,26 @@ orders_resume(struct client *c, const struct wire_call *call)
 
 /* ---- disable, enable ---- */
 
+static void
+fail_not_kept(struct client *c, const struct wire_call *call, const char *path, const struct diag *why)
+{
+	json_t *where = json_string(path);
+
+	log_message(RECORD_ERROR, "error", "%s: %s", path, why->text);
+	client_fail(c, call, "io.berth.Control.NotKept", json_pack("{s:o,s:s}", "path",
+	    where != NULL ? where : json_string("(not UTF-8)"), "message", why->text));
+}
+
 /* What was ordered could be written down; else the call was answered. */
 static bool
 keep(struct client *c, const struct wire_call *call, struct pool_service *ps, bool disable)
 {
 	char path[PATH_MAX];
 	struct diag why;
-	json_t *where;
 
 	if (steer_disable(ps, disable, path, &why))
 		return true;
-	log_message(RECORD_ERROR, "error", "%s: %s", path, why.text);
-	where = json_string(path);
-	client_fail(c, call, "io.berth.Control.NotKept", json_pack("{s:o,s:s}", "path",
-	    where != NULL ? where : json_string("(not UTF-8)"), "message", why.text));
+	fail_not_kept(c, call, path, &why);
 	return false;
 }
 
@@ -121,13 +127,36 @@ orders_disable(struct client *c, const struct wire_call *call)
 		answer_changed(c, call, "disable", ps, !before);
 }
 
+/* A mark may be left of a service that has no file any more. */
+static void
+enable_absent(struct client *c, const struct wire_call *call, const char *name)
+{
+	char path[PATH_MAX];
+	struct record r;
+	struct diag why;
+
+	if (!steer_unmark(name, path, &why)) {
+		fail_not_kept(c, call, path, &why);
+		return;
+	}
+	begin_line(&r, c, "enable", NULL);
+	record_text(&r, "service", name);
+	log_record(&r);
+	client_reply(c, call, json_pack("{s:b,s:b}", "changed", 1, "enabled", 0));
+}
+
 void
 orders_enable(struct client *c, const struct wire_call *call)
 {
-	struct pool_service *ps = find_service(c, call);
+	const char *name = methods_string(call, "service");
+	struct pool_service *ps = pool_find(pool_of(c), name);
 	bool before = ps != NULL && ps->disabled;
 
-	if (ps == NULL || !keep(c, call, ps, false))
+	if ((ps == NULL || ps->removed) && !pool_of(c)->draining && steer_is_marked(name)) {
+		enable_absent(c, call, name);
+		return;
+	}
+	if ((ps = find_service(c, call)) == NULL || !keep(c, call, ps, false))
 		return;
 	if (before)
 		orders_log(c, "enable", ps);

@@ -142,3 +142,23 @@ steer_disable(struct pool_service *ps, bool disable, char path[static PATH_MAX],
 	apply_sockets(ps->pool);
 	return true;
 }
+
+bool
+steer_is_marked(const char *name)
+{
+	struct marks marks;
+	struct diag why;
+	bool has;
+
+	if (!marks_read(paths_state(), STEER_DISABLED, &marks, &why))
+		return false;
+	has = marks_has(&marks, name);
+	marks_free(&marks);
+	return has;
+}
+
+bool
+steer_unmark(const char *name, char path[static PATH_MAX], struct diag *why)
+{
+	return marks_set(paths_state(), STEER_DISABLED, name, false, path, why);
+}

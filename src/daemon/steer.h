@@ -42,6 +42,11 @@ int steer_queued(const struct pool_service *ps);
 bool steer_disable(struct pool_service *ps, bool disable, char path[static PATH_MAX],
     struct diag *why);
 
+/* Is one of this name to be kept disabled, whether there is such a service or not? */
+bool steer_is_marked(const char *name);
+/* ... and now it is not.  Only for one that is marked: its name is that of a file.  false: as with steer_disable(). */
+bool steer_unmark(const char *name, char path[static PATH_MAX], struct diag *why);
+
 /* During a reload: there is a mark, or none. */
 void steer_set_disabled(struct pool_service *ps, bool disabled);
 

@@ -194,6 +194,71 @@ number_of() { connections ".[] | select(.peer | startswith(\"$2\")) | .connectio
 	assert_equal "$(md5sum "$SERVICES/x.json")" "$before"
 }
 
+@test "enable forgets a service that was disabled and has no file any more" {
+	echo_service x
+	echo_service other
+	start_berthd
+	ctl disable x
+	rm "$SERVICES/x.json"
+	ctl reload
+	[[ -e $STATE_DIRECTORY/disabled/x ]]
+	# also one that this berthd has never seen
+	stop_berthd
+	start_berthd
+	run ctl enable x
+	assert_failure 1
+	assert_line 'x: not disabled any more'
+	assert_line --partial 'is not open all the same: it has no file'
+	[[ ! -e $STATE_DIRECTORY/disabled/x ]]
+	wait_log "^order command=enable uid=$EUID service=x$"
+	run ctl enable x
+	assert_failure 1
+	assert_output 'berthctl: x: no such service'
+	run ctl enable ../x
+	assert_failure 1
+	assert_output 'berthctl: ../x: no such service'
+	echo_service x
+	ctl reload
+	service_is x '.state == "open" and .disabled == null'
+}
+
+@test "enable forgets a service whose file is removed while its handlers live" {
+	echo_service x
+	start_berthd
+	open_session a "$(at x)"
+	say a hello
+	heard a hello
+	ctl disable x
+	rm "$SERVICES/x.json"
+	ctl reload
+	wait_state x removed
+	run jq -c . <<<"$(ctl --json enable x)"
+	assert_output '{"changed":true,"enabled":false}'
+	[[ ! -e $STATE_DIRECTORY/disabled/x ]]
+	echo_service x
+	ctl reload
+	service_is x '.state == "open" and .active == 1'
+	close_session a
+}
+
+@test "a program that is not there is warned of in the log when its service is enabled, once" {
+	echo_service off '{"exec": ["/none"], "enabled": false}'
+	echo_service on '{"exec": ["/nothing"]}'
+	start_berthd
+	assert_equal "$(log_count '^warning .*/nothing: ')" 1
+	ctl disable on
+	ctl reload
+	assert_equal "$(log_count '^warning ')" 1
+	ctl enable on
+	assert_equal "$(log_count '^warning .*on: exec: /nothing: No such file or directory')" 2
+	ctl reload
+	ctl disable off || :
+	ctl enable off || :
+	assert_equal "$(log_count '^warning ')" 2
+	edit off '.enabled = true'
+	assert_equal "$(log_count '^warning .*off: exec: /none: No such file or directory')" 1
+}
+
 @test "disable leaves live handlers alone, but ends those that accept by themselves" {
 	echo_service x
 	py_service t 'serve(sock(), 60)' '{"listen": "tcp:127.0.0.1:0", "wait": true}'
