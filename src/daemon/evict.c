@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #define TRIES 8			/* and so many */
 #define SPARES 5		/* descriptors that looking takes at once */
 #define MEMBERS 64
+#define STOP_LOOKS 5		/* for a handler to be seen stopped */
 
 struct evict {
 	struct pool *pool;
@@ -327,7 +329,8 @@ is_waiting(struct evict *e, struct survey_item *item, struct waiting_report *rep
 
 /*
  * Nobody counts what a unix socket has received: has its handler, which is stopped, taken up something since it was looked at?  The
- * look at the socket comes after this one.
+ * look at the socket comes after this one.  The stop wakes it first: where processors are busy it is on its way for a moment, and
+ * seen running.
  */
 static bool
 is_at_work(struct evict *e, struct child *c)
@@ -336,11 +339,17 @@ is_at_work(struct evict *e, struct child *c)
 	struct waiting_report report;
 	struct victim_look look;
 	pid_t pid[MEMBERS];
+	enum waiting w = WAITING_BUSY;
 
 	if (c->peer.u.sa.sa_family != AF_UNIX)
 		return false;
 	others = survey_session(e->survey, c, pid, MEMBERS);
-	return judge_handler(c, &others, &look, &report) != WAITING_FOR_CLIENT;
+	for (int i = 0; i < STOP_LOOKS && w == WAITING_BUSY; i++) {
+		if (i > 0)
+			sched_yield();
+		w = judge_handler(c, &others, &look, &report);
+	}
+	return w != WAITING_FOR_CLIENT;
 }
 
 /*
