@@ -121,14 +121,15 @@ end_tracer() { kill -KILL "${JOBS[-1]}"; wait "${JOBS[-1]}" || :; }
 @test "the same for one that was ended by its lifetime" {
 	requires root
 	requires program python3
-	sh_service x 'trap "exit 4" TERM; echo ready; while :; do sleep 0.05; done' '{"timeouts": {"lifetime": "1s", "stop": "20s"}}'
+	# long enough for the tracer to come
+	sh_service x 'trap "exit 4" TERM; echo ready; while :; do sleep 0.05; done' '{"timeouts": {"lifetime": "6s", "stop": "20s"}}'
 	start_berthd
 	open_session s "$(at x)"
 	heard s ready
 	local pid
 	pid=$(pid_of x)
 	trace "$pid"
-	wait_until 5 is_zombie "$pid"
+	wait_until 20 is_zombie "$pid"
 	costs_nothing
 	run log_count '^exit service=x'
 	assert_output 0

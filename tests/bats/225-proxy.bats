@@ -24,12 +24,6 @@ proxy() {
 }
 go() { say "$1" go; }
 proxy_ended() { session_ended "$1" "${2:-10}"; }
-# proxy_is_reset NAME
-proxy_is_reset() {
-	local status=0
-	session_ended "$1" 10 || status=$?
-	((status == 3)) || fail "$1 is not reset, but status $status: $(cat "$T/$1.out" "$T/$1.err")"
-}
 
 v1=v1,192.0.2.7,4711,198.51.100.1,79
 v2=v2,192.0.2.7,4711,198.51.100.1,79
@@ -208,8 +202,8 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	(($(now_ms) - began < 11000)) || fail "after $(($(now_ms) - began)) ms"
 	wait_log 'reason=bad-header rule="no PROXY header in 5s"'
 	awaits p 0
-	proxy_is_reset silent
-	proxy_is_reset trickler
+	session_is_reset silent
+	session_is_reset trickler
 	assert_equal "$(awaited p)" 0
 	adds_up p
 }
@@ -680,7 +674,7 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	awaits p 1
 	edit p '.access.deny = ["192.0.2.7"]'
 	go c
-	proxy_is_reset c
+	session_is_reset c
 	wait_refused p denied 1
 }
 
@@ -693,7 +687,7 @@ ticks_of() { local s; s=$(<"/proc/$1/stat"); s=${s##*) }; set -- $s; echo $((${1
 	rm "$SERVICES/p.json"
 	ctl reload
 	go c
-	proxy_is_reset c
+	session_is_reset c
 	wait_log '^refuse service=p .*reason=draining'
 	wait_until 5 eval '[[ -z $(state_of p) ]]'
 	wait_until 5 no_aide

@@ -232,6 +232,12 @@ say() { printf '%s\n' "$2" >&"${SESSION_FD[$1]}"; }
 heard() { wait_until "${3:-5}" grep -aqE -- "$2" "$T/$1.out"; }
 # The client's exit status, when it has ended by itself
 session_ended() { wait_until "${2:-5}" gone "${SESSION_PID[$1]}" && wait "${SESSION_PID[$1]}"; }
+# session_is_reset NAME: neither this nor session_ended by `run`, whose shell is not its parent
+session_is_reset() {
+	local status=0
+	session_ended "$1" 10 || status=$?
+	((status == 3)) || fail "$1 is not reset, but status $status: $(cat "$T/$1.out" "$T/$1.err")"
+}
 session_open() { alive "${SESSION_PID[$1]}"; }
 close_session() {
 	local fd=${SESSION_FD[$1]}

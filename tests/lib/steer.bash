@@ -14,10 +14,3 @@ ctl_as_reader() {
 	install -m 0755 "$BUILD/berthctl" "$T/berthctl"
 	timeout 30 setpriv --reuid=nobody --regid=mail --clear-groups "$T/berthctl" --control "$CONTROL" "$@"
 }
-
-# session_is_reset NAME: not by `run`, whose shell is not its parent
-session_is_reset() {
-	local status=0
-	session_ended "$1" 10 || status=$?
-	((status == 3)) || fail "$1 is not reset, but status $status: $(cat "$T/$1.out" "$T/$1.err")"
-}
