@@ -56,6 +56,10 @@ struct spec_rlimit {
 	rlim_t soft, hard;	/* RLIM_INFINITY: unlimited */
 };
 
+/* Of what berthd leaves to a process without privileges: no handler runs as this user. */
+#define SPEC_UID_ALONE 65533
+#define SPEC_UID_ALONE_TEXT "uid 65533"
+
 /* Who a handler runs as; filled by spec_resolve(). */
 struct spec_identity {
 	uid_t uid;

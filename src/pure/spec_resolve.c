@@ -140,24 +140,27 @@ user_answer(struct resolver *v, const struct service *s)
 }
 
 static void
+fail_key(struct resolver *v, const char *key, const char *text)
+{
+	spec_read_push(&v->r, key);
+	spec_read_fail(&v->r, "%s", text);
+	spec_read_pop(&v->r);
+}
+
+static void
 resolve_as_root(struct resolver *v, struct service *s)
 {
 	const struct lookup *user = user_answer(v, s);
 
 	if (user != NULL)
 		fill_user(&s->identity, user);
+	if (user != NULL && user->uid == SPEC_UID_ALONE)
+		fail_key(v, "user", SPEC_UID_ALONE_TEXT " is kept for what reads clients' bytes for berthd: a handler of "
+		    "that user could stop it");
 	if (s->group.set)
 		number_of(v, "group", LOOKUP_GROUP, &s->group, &s->identity.gid);
 	if (user != NULL)
 		fill_groups(v, s, user);
-}
-
-static void
-fail_key(struct resolver *v, const char *key, const char *text)
-{
-	spec_read_push(&v->r, key);
-	spec_read_fail(&v->r, "%s", text);
-	spec_read_pop(&v->r);
 }
 
 /* Without root there is one identity, berthd's own; the file may name it, but no other. */

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../pure/spec.h"
 #include "fd.h"
 
-/* A user of its own, whom no handler runs as: a process of the same user could stop it.  Else nobody. */
-#define ALONE 65533
+/* A process of the same user could stop it: one whom no handler runs as (pure/spec).  Else nobody. */
+#define ALONE SPEC_UID_ALONE
 #define NOBODY 65534
 
 /* One that was let go, until it can be reaped. */

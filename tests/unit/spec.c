@@ -930,6 +930,9 @@ test_resolve(void)
 		    false },
 		{ "a number without an entry", &root, "\"user\":4242",
 		    "4242:4242 [] 4242 / /bin/sh", "", false },
+		{ "the user of berthd's helpers", &root, "\"user\":65533", NULL,
+		    " user: uid 65533 is kept for what reads clients' bytes for berthd: a handler of that user "
+		    "could stop it\n", false },
 		{ "group replaces the primary group", &root, "\"user\":\"web\",\"group\":\"adm\"",
 		    "80:4 [4 82] web /srv /bin/false", "", false },
 		{ "a group by number needs no look-up", &root, "\"user\":\"web\",\"group\":7",
