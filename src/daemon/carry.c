@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../pure/proxy.h"
+#include "../pure/text.h"
 #include "../pure/xalloc.h"
 #include "../sys/log.h"
 #include "../sys/paths.h"
@@ -146,10 +148,8 @@ append_why(struct carry *x, size_t i, int error)
 {
 	if (x->why == NULL && (x->why = calloc(1, WHY_MAX)) == NULL)
 		return;
-	relay_append(x->why, WHY_MAX, x->why[0] == '\0' ? "no target answers: " : "; ");
-	relay_append(x->why, WHY_MAX, x->targets->name[i]);
-	relay_append(x->why, WHY_MAX, ": ");
-	relay_append(x->why, WHY_MAX, strerror(error));
+	text_append(x->why, WHY_MAX, "%s%s: %s", x->why[0] == '\0' ? "no target answers: " : "; ",
+	    x->targets->name[i], strerror(error));
 }
 
 static void
@@ -241,18 +241,14 @@ carry_lost(struct carry *x, const siginfo_t *si, const struct rusage *used)
 
 /* ---- one connection ---- */
 
-/* A unix client has no address: its texts are no addresses, and the header says so. */
 static void
 make_header(const struct child *c, struct relay_order *o)
 {
-	char remote[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], remote_port[8], local_port[8];
-	struct relay_ends ends = { .remote_ip = addr_host(&c->peer, remote, sizeof(remote)),
-		.local_ip = addr_host(&c->local, local, sizeof(local)),
-		.remote_port = remote_port, .local_port = local_port };
-
-	snprintf(remote_port, sizeof(remote_port), "%u", addr_port(&c->peer));
-	snprintf(local_port, sizeof(local_port), "%u", addr_port(&c->local));
-	o->header_length = (uint16_t)relay_header(c->version->relay.send_proxy, &ends, o->header);
+	o->header_length = 0;
+	if (c->version->relay.send_proxy == RELAY_PROXY_V1)
+		o->header_length = (uint16_t)proxy_format_v1(o->header, &c->peer, &c->local);
+	else if (c->version->relay.send_proxy == RELAY_PROXY_V2)
+		o->header_length = (uint16_t)proxy_format_v2(o->header, false, &c->peer, &c->local);
 }
 
 static struct carry *

@@ -1,5 +1,5 @@
 /*
- * relay - what berthd and its relay processes (src/libexec/relay.c) say to each other, and the PROXY header
+ * relay - what berthd and its relay processes (src/libexec/relay.c) say to each other
  *
  *	berth-relay CONNECT_TIMEOUT_MS TARGET...
  *
@@ -18,10 +18,10 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "proxy.h"
 #include "targets.h"
 
 #define RELAY_LINK 0
-#define RELAY_HEADER_MAX 107
 #define RELAY_EVENTS 64
 
 enum relay_order_kind {
@@ -36,7 +36,7 @@ struct relay_order {
 	uint16_t count;			/* TAKE: in `target` */
 	uint16_t target[TARGETS_MAX];	/* in the order to try: of the command line, from 0 */
 	uint16_t header_length;		/* bytes that go before the client's */
-	char header[RELAY_HEADER_MAX];
+	uint8_t header[PROXY_FORMAT_MAX];
 };
 
 enum relay_kind {
@@ -63,23 +63,5 @@ struct relay_event {
 bool relay_target_parse(const char *text, struct addr *out);
 
 enum relay_proxy { RELAY_PROXY_NONE, RELAY_PROXY_V1, RELAY_PROXY_V2 };
-
-/* The two ends of the client's connection as text, without the port's colon; NULL: not there. */
-struct relay_ends {
-	const char *remote_ip, *remote_port, *local_ip, *local_port;
-};
-
-/*
- * The header that goes before the client's bytes (haproxy doc/proxy-protocol.txt, 2.1 and 2.2): TCP4 or TCP6;
- * "PROXY UNKNOWN" or command PROXY with family UNSPEC where the ends are no two addresses of one family (a
- * unix client).  An IPv6 scope ("fe80::1%2") is left out: the protocol has no place for it.  Returns its length,
- * 0 for NONE.
- */
-size_t relay_header(enum relay_proxy version, const struct relay_ends *ends, char buf[static RELAY_HEADER_MAX]);
-
-/*
- * Append text to the string in buf[size], or as much as fits with "..." at its end.
- */
-void relay_append(char *buf, size_t size, const char *text);
 
 #endif
