@@ -23,7 +23,7 @@
 #define SLOW_NS 10000000LL	/* of processor time, for one question */
 #define OTHERS_MAX 256		/* processes beside the leaders, in one question */
 #define LOST_MAX 4		/* that were let go and do not end: no more are made */
-#define PRIORITY -5
+#define PRIORITY -10
 
 enum subject { LOOK, SOCKET, SHUT, HEAD, DROP, DISCONNECT };
 

@@ -119,8 +119,10 @@ task_text(const struct task *t, const char *name, char *buf, size_t size)
 
 	if (fd < 0)
 		return -1;
-	while ((n = read(fd, buf + len, size - len)) > 0 && len < size)
-		len += (size_t)n;
+	/* a line is all that there is, and comes at once */
+	while ((n = read(fd, buf + len, size - len)) > 0 && (len += (size_t)n) < size)
+		if (buf[len - 1] == '\n')
+			break;
 	error = n < 0 ? errno : len == size ? E2BIG : 0;
 	close(fd);
 	if (error != 0) {
