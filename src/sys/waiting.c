@@ -486,7 +486,8 @@ judge_call(const struct task *t, const char *text)
 	if (sscanf(text, "%ld %llx %llx %llx %llx %llx %llx %llx", &c.nr, &a[0], &a[1], &a[2],
 		&a[3], &a[4], &a[5], &sp) != 8)
 		return say(t->l, WAITING_UNKNOWN, t->pid, "its system call cannot be read");
-	if (!is_native(t))
+	/* a stack above 4 GiB is none of a 32-bit program's */
+	if (sp <= UINT32_MAX && !is_native(t))
 		return say(t->l, WAITING_UNKNOWN, t->pid, "a program of another architecture");
 	for (int i = 0; i < 6; i++)
 		c.a[i] = a[i];
