@@ -17,19 +17,13 @@
 #define SPACING_NS 100000000LL	/* between the end of one run and the next, at least, */
 #define SHARE 10		/* ... so that they take a tenth of the time: anybody may ask */
 
-struct waiter {
-	struct waiter *next;
-	reload_done *done;	/* NULL: it has gone */
-	void *arg;
-};
-
 struct preview {
 	struct loop *loop;
 	preview_describe *describe;
 	void *describe_arg;
 	struct loop_timer timer;
 	int64_t last_end_ns, spent_ns;	/* of the last run, or of the one that runs */
-	struct waiter *waiting, *running_for;
+	struct waiters waiting, running_for;
 	/* one run: */
 	bool running;
 	struct preview_facts facts;
@@ -291,25 +285,12 @@ foretell(const struct preview *v)
 static void begin(void *arg);
 
 static void
-answer(struct waiter *w, json_t *report)
-{
-	while (w != NULL) {
-		struct waiter *next = w->next;
-
-		if (w->done != NULL)
-			w->done(w->arg, report);
-		free(w);
-		w = next;
-	}
-}
-
-static void
 schedule(struct preview *v)
 {
 	int64_t now = loop_now(v->loop), pause = (SHARE - 1) * v->spent_ns;
 	int64_t soonest = v->last_end_ns + (pause > SPACING_NS ? pause : SPACING_NS);
 
-	if (!v->running && v->waiting != NULL && !loop_armed(&v->timer))
+	if (!v->running && v->waiting.first != NULL && !loop_armed(&v->timer))
 		loop_arm(v->loop, &v->timer, now > soonest ? now : soonest, begin, v);
 }
 
@@ -346,12 +327,10 @@ static void
 looked_up(void *arg)
 {
 	struct preview *v = arg;
-	struct waiter *w = v->running_for;
 	json_t *report = json_incref(v->report);
 	int64_t began = loop_clock();
 
 	v->query = NULL;
-	v->running_for = NULL;
 	lookup_keep_good(&v->asked, v->facts.known);
 	resolve(v);
 	for (size_t i = 0; i < v->now.errors.count; i++)
@@ -359,7 +338,7 @@ looked_up(void *arg)
 	foretell(v);
 	end(v);
 	v->spent_ns += loop_clock() - began;
-	answer(w, report);
+	waiters_answer(&v->running_for, report);
 	json_decref(report);
 	schedule(v);
 }
@@ -391,7 +370,7 @@ begin(void *arg)
 
 	v->running = true;
 	v->running_for = v->waiting;
-	v->waiting = NULL;
+	v->waiting = (struct waiters){ 0 };
 	v->report = apply_new_report();
 	assert(v->report != NULL);
 	v->describe(v->describe_arg, &v->facts, v->report);
@@ -422,46 +401,30 @@ preview_new(struct loop *l, preview_describe *describe, void *arg)
 void
 preview_ask(struct preview *v, reload_done *done, void *arg)
 {
-	struct waiter *w = calloc(1, sizeof(*w)), **last = &v->waiting;
-
-	assert(w != NULL);
-	*w = (struct waiter){ .done = done, .arg = arg };
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = w;
+	waiters_add(&v->waiting, done, arg);
 	schedule(v);
-}
-
-static void
-forget_in(struct waiter *w, const void *arg)
-{
-	for (; w != NULL; w = w->next)
-		if (w->arg == arg)
-			w->done = NULL;
 }
 
 void
 preview_forget(struct preview *v, void *arg)
 {
-	forget_in(v->waiting, arg);
-	forget_in(v->running_for, arg);
+	waiters_forget(&v->waiting, arg);
+	waiters_forget(&v->running_for, arg);
 }
 
 void
 preview_stop(struct preview *v)
 {
-	struct waiter *a = v->running_for, *b = v->waiting;
 	json_t *report = apply_new_report();
 
 	loop_disarm(&v->timer);
 	identity_cancel(v->query);
 	v->query = NULL;
-	v->running_for = v->waiting = NULL;
 	if (v->running)
 		end(v);
 	apply_report(report, "errors", "berthd is stopping");
-	answer(a, report);
-	answer(b, report);
+	waiters_answer(&v->running_for, report);
+	waiters_answer(&v->waiting, report);
 	json_decref(report);
 }
 

@@ -23,12 +23,6 @@
 #define PATIENCE_NS 500000000LL	/* ... or this long after the first change */
 #define SPACING_NS 100000000LL	/* between the end of one run and the next */
 
-struct waiter {
-	struct waiter *next;
-	reload_done *done;
-	void *arg;
-};
-
 struct reload {
 	struct pool *pool;
 	struct reload_options opt;
@@ -45,7 +39,7 @@ struct reload {
 	int64_t first_change_ns, last_end_ns;
 	bool next_full;			/* the next run reads everything */
 	int64_t ask_at_ns;		/* a name failed: the run after that time asks again; 0: none did */
-	struct waiter *waiting, *running_for;
+	struct waiters waiting, running_for;
 	reload_done *first;
 	void *first_arg;
 	bool stopped;
@@ -181,19 +175,6 @@ read_settings(struct reload *r)
 /* ---- one run ---- */
 
 static void
-answer(struct waiter *w, json_t *report)
-{
-	while (w != NULL) {
-		struct waiter *next = w->next;
-
-		if (w->done != NULL)
-			w->done(w->arg, report);
-		free(w);
-		w = next;
-	}
-}
-
-static void
 schedule(struct reload *r, int64_t at_ns)
 {
 	int64_t soonest = r->last_end_ns + SPACING_NS;
@@ -274,13 +255,11 @@ status_text(const struct reload *r, char *buf, size_t size)
 static void
 end_run(struct reload *r)
 {
-	struct waiter *w = r->running_for;
 	reload_done *first = r->first;
 	char status[128];
 
 	if (first == NULL)
 		log_report(r);
-	r->running_for = NULL;
 	r->first = NULL;
 	r->running = false;
 	r->last_end_ns = loop_now(r->pool->loop);
@@ -288,10 +267,10 @@ end_run(struct reload *r)
 	notify_ready(status);
 	if (first != NULL)
 		first(r->first_arg, r->report);
-	answer(w, r->report);
+	waiters_answer(&r->running_for, r->report);
 	json_decref(r->report);
 	r->report = NULL;
-	if (r->waiting != NULL)
+	if (r->waiting.first != NULL)
 		schedule(r, r->last_end_ns);
 	else if (r->first_change_ns != 0)
 		schedule(r, r->last_end_ns + QUIET_NS);
@@ -431,7 +410,7 @@ begin(void *arg)
 		r->ask_at_ns = 0;
 	r->first_change_ns = 0;
 	r->running_for = r->waiting;
-	r->waiting = NULL;
+	r->waiting = (struct waiters){ 0 };
 	r->report = apply_new_report();
 	assert(r->report != NULL);
 	if (r->first == NULL)
@@ -562,27 +541,12 @@ reload_directories(const struct reload *r)
 bool
 reload_all(struct reload *r, reload_done *done, void *arg)
 {
-	struct waiter *w, **end = &r->waiting;
-
 	if (r->stopped)
 		return false;
-	w = calloc(1, sizeof(*w));
-	assert(w != NULL);
-	*w = (struct waiter){ .done = done, .arg = arg };
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = w;
+	waiters_add(&r->waiting, done, arg);
 	r->next_full = true;
 	schedule(r, loop_now(r->pool->loop));
 	return true;
-}
-
-static void
-forget_in(struct waiter *w, void *arg)
-{
-	for (; w != NULL; w = w->next)
-		if (w->arg == arg)
-			w->done = NULL;
 }
 
 void
@@ -590,8 +554,8 @@ reload_forget(struct reload *r, void *arg)
 {
 	if (r == NULL)
 		return;
-	forget_in(r->waiting, arg);
-	forget_in(r->running_for, arg);
+	waiters_forget(&r->waiting, arg);
+	waiters_forget(&r->running_for, arg);
 	preview_forget(r->preview, arg);
 }
 
@@ -599,18 +563,16 @@ void
 reload_stop(struct reload *r)
 {
 	json_t *report = apply_new_report();
-	struct waiter *a = r->running_for, *b = r->waiting;
 
 	r->stopped = true;
 	loop_disarm(&r->timer);
 	identity_cancel(r->query);
 	r->query = NULL;
 	r->running = false;
-	r->running_for = r->waiting = NULL;
 	preview_stop(r->preview);
 	apply_report(report, "errors", "berthd is stopping");
-	answer(a, report);
-	answer(b, report);
+	waiters_answer(&r->running_for, report);
+	waiters_answer(&r->waiting, report);
 	json_decref(report);
 	json_decref(r->report);
 	r->report = NULL;

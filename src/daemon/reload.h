@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "pool.h"
+#include "waiters.h"
 
 /* What the command line fixed; NULL or -1: not given.  Borrowed, absolute paths. */
 struct reload_options {
@@ -21,12 +22,6 @@ struct reload_options {
 };
 
 struct reload;
-
-/*
- * Called when a run has ended.  report: {"added": [names], "changed": [{"service", "keys"}], "removed":
- * [names], "errors": [texts], "notes": [texts]}, borrowed.
- */
-typedef void reload_done(void *arg, json_t *report);
 
 /*
  * settings: as read at start, owned from now on.  first: called once, after the first run.
