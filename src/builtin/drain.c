@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "conn.h"
 
 #define BATCH 64
 #define STEP_BYTES (1 << 20)	/* discarded at once */
@@ -25,15 +26,6 @@ struct drain {
 	unsigned count;
 	TAILQ_HEAD(draining_list, draining) list;
 };
-
-static int64_t
-clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void
 end(struct drain *d, struct draining *x)
@@ -81,7 +73,7 @@ take(struct drain *d, int64_t ns, int fd)
 		close(fd);
 		return;
 	}
-	*x = (struct draining){ .fd = fd, .deadline_ns = clock_now() + ns };
+	*x = (struct draining){ .fd = fd, .deadline_ns = conn_now_ns() + ns };
 	if (d->count >= DRAIN_MAX)
 		end(d, TAILQ_FIRST(&d->list));
 	insert(d, x);
@@ -121,7 +113,7 @@ static int
 wait_ms(const struct drain *d)
 {
 	const struct draining *first = TAILQ_FIRST(&d->list);
-	int64_t left = first != NULL ? first->deadline_ns - clock_now() : 0;
+	int64_t left = first != NULL ? first->deadline_ns - conn_now_ns() : 0;
 
 	if (first == NULL)
 		return -1;
@@ -132,7 +124,7 @@ static void
 end_late(struct drain *d)
 {
 	struct draining *x;
-	int64_t now = clock_now();
+	int64_t now = conn_now_ns();
 
 	while ((x = TAILQ_FIRST(&d->list)) != NULL && x->deadline_ns <= now)
 		end(d, x);

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../pure/proxy.h"
+#include "conn.h"
 
 #define BATCH 64
 #define ENDED (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
@@ -27,15 +27,6 @@ struct reader {
 	int control, epoll;
 	TAILQ_HEAD(reading_list, reading) list;
 };
-
-static int64_t
-clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* Tell, and forget.  berthd takes answers as they come: this may wait for it. */
 static void
@@ -171,7 +162,7 @@ static void
 end_late(struct reader *r)
 {
 	struct reading *x;
-	int64_t now = clock_now();
+	int64_t now = conn_now_ns();
 
 	while ((x = TAILQ_FIRST(&r->list)) != NULL && x->deadline_ns <= now)
 		answer(r, x, HEADER_LATE, NULL);
@@ -188,7 +179,7 @@ header_run(int fd)
 	if (r.epoll < 0 || epoll_ctl(r.epoll, EPOLL_CTL_ADD, fd, &e) < 0)
 		return;
 	while (open) {
-		int n = epoll_wait(r.epoll, got, BATCH, wait_ms(&r, clock_now()));
+		int n = epoll_wait(r.epoll, got, BATCH, wait_ms(&r, conn_now_ns()));
 
 		for (int i = 0; i < n; i++) {
 			struct reading *x = got[i].data.ptr;

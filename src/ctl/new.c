@@ -14,6 +14,7 @@
 #include "../pure/spec.h"
 #include "../pure/text.h"
 #include "../pure/xalloc.h"
+#include "../sys/fd.h"
 #include "ctl.h"
 
 struct starter {
@@ -112,24 +113,6 @@ is_right(const struct starter *s, const char *text)
 
 /* ---- the file ---- */
 
-static bool
-write_all(int fd, const char *text)
-{
-	size_t len = strlen(text);
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* A new file under a name that berthd does not read, of a template for mkstemp(3).  -1 and errno. */
 static int
 write_hidden(char *path, const char *text)
@@ -140,7 +123,7 @@ write_hidden(char *path, const char *text)
 	(void)umask(mask);
 	if ((fd = mkstemp(path)) < 0)
 		return -1;
-	if (fchmod(fd, 0644 & ~mask) == 0 && write_all(fd, text) && fsync(fd) == 0 && close(fd) == 0)
+	if (fchmod(fd, 0644 & ~mask) == 0 && fd_write_all(fd, text, strlen(text)) && fsync(fd) == 0 && close(fd) == 0)
 		return 0;
 	error = errno;
 	(void)unlink(path);

@@ -115,18 +115,6 @@ log_start(const struct child *c)
 	log_record(&r);
 }
 
-static const char *
-signal_word(int sig, char *buf, size_t size)
-{
-	const char *name = sigabbrev_np(sig);
-
-	if (name != NULL)
-		snprintf(buf, size, "%s", name);
-	else
-		snprintf(buf, size, "%d", sig);
-	return buf;
-}
-
 static void
 log_exit(const struct child *c, const siginfo_t *si, int64_t lived_ns)
 {
@@ -141,7 +129,7 @@ log_exit(const struct child *c, const siginfo_t *si, int64_t lived_ns)
 	if (si->si_code == CLD_EXITED)
 		record_number(&r, "status", si->si_status);
 	else
-		record_text(&r, "signal", signal_word(si->si_status, sig, sizeof(sig)));
+		record_text(&r, "signal", cause_signal(si->si_status, sig, sizeof(sig)));
 	record_seconds(&r, "duration", lived_ns);
 	log_record(&r);
 }
@@ -354,7 +342,7 @@ note_exit(struct child *c, const siginfo_t *si, int64_t lived_ns)
 		note_end(c, THROTTLE_EXITED, si->si_status, lived_ns, what);
 	} else {
 		snprintf(what, sizeof(what), "%d deaths by signal in a row (%s)", THROTTLE_SOURCES,
-		    signal_word(si->si_status, sig, sizeof(sig)));
+		    cause_signal(si->si_status, sig, sizeof(sig)));
 		note_end(c, THROTTLE_SIGNALLED, si->si_status, lived_ns, what);
 	}
 }

@@ -126,6 +126,14 @@ same_internet_host(const struct addr *a, const struct addr *b)
 }
 
 bool
+addr_is_wildcard(const struct addr *a)
+{
+	if (a->u.sa.sa_family == AF_INET)
+		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+bool
 addr_equal(const struct addr *a, const struct addr *b)
 {
 	if (a->len == 0 || b->len == 0)

@@ -46,6 +46,9 @@ void addr_set_port(struct addr *a, uint16_t port);
  */
 void addr_unmap(struct addr *a);
 
+/* 0.0.0.0 or :: , of an IPv4 or IPv6 address. */
+bool addr_is_wildcard(const struct addr *a);
+
 /* Same family, address, scope and port, or same unix path. */
 bool addr_equal(const struct addr *a, const struct addr *b);
 

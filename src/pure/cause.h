@@ -4,6 +4,8 @@
 #ifndef BERTH_CAUSE_H
 #define BERTH_CAUSE_H
 
+#include <stddef.h>
+
 enum cause {
 	CAUSE_EXIT,		/* its handler ended by itself */
 	CAUSE_LIFETIME,		/* timeouts.lifetime */
@@ -18,5 +20,8 @@ enum cause {
 
 /* "first-byte" and so on. */
 const char *cause_word(enum cause c);
+
+/* "TERM" and so on: of a handler that a signal has ended; a number where it has no name.  Returns buf. */
+const char *cause_signal(int sig, char *buf, size_t size);
 
 #endif

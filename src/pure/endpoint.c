@@ -375,13 +375,6 @@ endpoint_key_cmp(const struct endpoint_key *a, const struct endpoint_key *b)
 }
 
 static bool
-is_wildcard(const struct addr *a)
-{
-	return a->u.sa.sa_family == AF_INET ? a->u.in.sin_addr.s_addr == htonl(INADDR_ANY) :
-	    IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
-static bool
 devices_meet(const struct endpoint_key *a, const struct endpoint_key *b)
 {
 	/* a scope binds a link-local address to its interface as SO_BINDTODEVICE does */
@@ -407,7 +400,7 @@ endpoint_key_overlaps(const struct endpoint_key *a, const struct endpoint_key *b
 		return false;
 	if (!devices_meet(a, b))
 		return false;
-	return is_wildcard(&a->addr) || is_wildcard(&b->addr) || cmp_host(&a->addr, &b->addr) == 0;
+	return addr_is_wildcard(&a->addr) || addr_is_wildcard(&b->addr) || cmp_host(&a->addr, &b->addr) == 0;
 }
 
 const char *

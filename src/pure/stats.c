@@ -1,6 +1,5 @@
 #include "stats.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -239,18 +238,6 @@ statuses_json(const struct stats_counters *c)
 	return o;
 }
 
-static const char *
-signal_word(unsigned sig, char *buf, size_t size)
-{
-	const char *name = sigabbrev_np((int)sig);
-
-	if (name == NULL) {
-		snprintf(buf, size, "%u", sig);
-		return buf;
-	}
-	return name;
-}
-
 static json_t *
 signals_json(const struct stats_counters *c)
 {
@@ -259,7 +246,7 @@ signals_json(const struct stats_counters *c)
 
 	for (unsigned i = 0; i < sizeof(c->signal) / sizeof(c->signal[0]); i++)
 		if (c->signal[i] != 0)
-			json_object_set_new(o, signal_word(i, key, sizeof(key)), number(c->signal[i]));
+			json_object_set_new(o, cause_signal((int)i, key, sizeof(key)), number(c->signal[i]));
 	return o;
 }
 
@@ -305,7 +292,7 @@ stats_event_json(const struct stats_event *e)
 								   : json_null(),
 	    "cause", exits && e->cause < CAUSES ? json_string(cause_word(e->cause)) : json_null(),
 	    "status", exits && e->signal == 0 ? number(e->status) : json_null(), "signal",
-	    exits && e->signal != 0 ? json_string(signal_word(e->signal, key, sizeof(key)))
+	    exits && e->signal != 0 ? json_string(cause_signal(e->signal, key, sizeof(key)))
 				    : json_null(),
 	    "duration", exits ? json_real(seconds((uint64_t)e->duration_ns)) : json_null());
 }

@@ -30,6 +30,24 @@ fd_close(int *fd)
 	*fd = -1;
 }
 
+bool
+fd_write_all(int fd, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
 /* close_range(2) is Linux 5.9; a seccomp filter may refuse it. */
 static void
 close_inherited(void)

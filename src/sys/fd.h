@@ -7,6 +7,9 @@
 #ifndef BERTH_FD_H
 #define BERTH_FD_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define FD_SLOT_SOCKET 3
 #define FD_SLOT_STDERR 4
 #define FD_FIRST 5
@@ -19,6 +22,9 @@ int fd_high(int fd);
 
 /* Close and set to -1; -1 is harmless. */
 void fd_close(int *fd);
+
+/* Write all of it to a blocking descriptor; false and errno. */
+bool fd_write_all(int fd, const void *bytes, size_t len);
 
 /*
  * Before anything else is opened: 0, 1, 2 exist (else /dev/null), whatever was inherited above is

@@ -53,14 +53,6 @@ parse(const char *text, struct addr *a)
 	    six ? (void *)&a->u.in6.sin6_addr : (void *)&a->u.in.sin_addr) == 1;
 }
 
-static bool
-is_wildcard(const struct addr *a)
-{
-	if (a->u.sa.sa_family == AF_INET)
-		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 /* The words of an address in hexadecimal, each as it lies in memory. */
 static bool
 parse_hex(const char *hex, bool six, struct addr *a)
@@ -85,7 +77,7 @@ parse_hex(const char *hex, bool six, struct addr *a)
 static bool
 covers(const struct addr *a, const struct addr *b)
 {
-	return is_wildcard(a) &&
+	return addr_is_wildcard(a) &&
 	    (a->u.sa.sa_family == AF_INET6 || a->u.sa.sa_family == b->u.sa.sa_family);
 }
 

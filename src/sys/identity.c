@@ -193,22 +193,6 @@ struct answer_head {		/* followed by the groups, then the texts, each with its N
 	char error[128];
 };
 
-static bool
-write_all(int fd, const void *p, size_t n)
-{
-	const char *c = p;
-
-	while (n > 0) {
-		ssize_t w = write(fd, c, n);
-
-		if (w < 0)
-			return false;
-		c += w;
-		n -= (size_t)w;
-	}
-	return true;
-}
-
 static void
 send_answer(int fd, uint32_t index, const struct lookup *e)
 {
@@ -219,11 +203,11 @@ send_answer(int fd, uint32_t index, const struct lookup *e)
 	memcpy(h.error, e->error, sizeof(h.error));
 	for (int i = 0; i < 3; i++)
 		h.text_len += text[i] != NULL ? (uint32_t)strlen(text[i]) + 1 : 1;
-	if (!write_all(fd, &h, sizeof(h)) ||
-	    !write_all(fd, e->groups, e->ngroups * sizeof(gid_t)))
+	if (!fd_write_all(fd, &h, sizeof(h)) ||
+	    !fd_write_all(fd, e->groups, e->ngroups * sizeof(gid_t)))
 		_exit(1);
 	for (int i = 0; i < 3; i++)
-		if (!write_all(fd, text[i] != NULL ? text[i] : "", text[i] ? strlen(text[i]) + 1 : 1))
+		if (!fd_write_all(fd, text[i] != NULL ? text[i] : "", text[i] ? strlen(text[i]) + 1 : 1))
 			_exit(1);
 }
 

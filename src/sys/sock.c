@@ -47,14 +47,6 @@ explain(enum sock_outcome outcome, struct diag *why, const char *step)
 	return outcome;
 }
 
-static bool
-is_wildcard(const struct addr *a)
-{
-	if (a->u.sa.sa_family == AF_INET)
-		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
-}
-
 /* ---- unix paths ---- */
 
 static bool
@@ -216,7 +208,7 @@ bind_inet(struct sock *s, const struct endpoint_key *key, const struct sock_opti
 	if (key->device[0] != '\0' && setsockopt(s->fd, SOL_SOCKET, SO_BINDTODEVICE, key->device,
 	    (socklen_t)strlen(key->device) + 1) < 0)
 		return explain(SOCK_ERROR, why, "SO_BINDTODEVICE");
-	if (opt->free_bind && !is_wildcard(&a) && !free_bind(s->fd, family))
+	if (opt->free_bind && !addr_is_wildcard(&a) && !free_bind(s->fd, family))
 		return explain(SOCK_ERROR, why, "IP_FREEBIND");
 	if (key->scope[0] != '\0' && (a.u.in6.sin6_scope_id = if_nametoindex(key->scope)) == 0) {
 		diag_set(why, "there is no interface %s", key->scope);
@@ -587,7 +579,7 @@ sock_address_present(const struct addr *a)
 	bool present;
 	int fd;
 
-	if (a->u.sa.sa_family == AF_UNIX || is_wildcard(a))
+	if (a->u.sa.sa_family == AF_UNIX || addr_is_wildcard(a))
 		return true;
 	if ((fd = fd_high(socket(a->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0))) < 0)
 		return true;

@@ -19,10 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
+#include "loop.h"
 #include "rawcall.h"
 
 #ifndef CLONE_PIDFD
@@ -213,26 +213,17 @@ child_main(void *arg)
 
 /* ---- berthd's side ---- */
 
-static int64_t
-clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Until the word is cleared or ns have passed, whichever is first. */
 static void
 wait_cleared(struct spawn_job *job, int64_t ns)
 {
-	int64_t end = clock_now() + ns, left = ns;
+	int64_t end = loop_clock() + ns, left = ns;
 
 	while (job->alive != 0 && left > 0) {
 		struct timespec t = { .tv_sec = left / 1000000000, .tv_nsec = left % 1000000000 };
 
 		syscall(SYS_futex, &job->alive, FUTEX_WAIT, 1, &t, NULL, 0);
-		left = end - clock_now();
+		left = end - loop_clock();
 	}
 }
 
@@ -243,11 +234,11 @@ wait_cleared(struct spawn_job *job, int64_t ns)
 static void
 wait_unshared(struct spawn_job *job, int pidfd)
 {
-	int64_t end = clock_now() + KILL_NS;
+	int64_t end = loop_clock() + KILL_NS;
 
 	while (job->alive != 0 && !job->unshared) {
 		wait_cleared(job, 50000);
-		if (clock_now() > end)
+		if (loop_clock() > end)
 			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	}
 }
@@ -458,9 +449,9 @@ static void
 await_forked(const struct forked *f, int pidfd, int64_t wait_ns)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int64_t end = clock_now() + wait_ns;
+	int64_t end = loop_clock() + wait_ns;
 
-	while (!f->done && clock_now() < end && poll(&p, 1, 0) == 0)
+	while (!f->done && loop_clock() < end && poll(&p, 1, 0) == 0)
 		sched_yield();
 }
 
