@@ -281,16 +281,6 @@ client_finish(struct client *c, json_t *parameters)
 	finish(c, message, len);
 }
 
-void
-client_finish_error(struct client *c, const char *error, json_t *parameters)
-{
-	size_t len = 0;
-	char *message = wire_format_error(error, parameters, &len);
-
-	json_decref(parameters);
-	finish(c, message, len);
-}
-
 /* ---- turns ---- */
 
 static bool

@@ -51,7 +51,6 @@ void client_part(struct client *c, json_t *parameters);
 
 /* The last or only answer.  Outside of a step the client may be gone afterwards. */
 void client_finish(struct client *c, json_t *parameters);
-void client_finish_error(struct client *c, const char *error, json_t *parameters);
 
 struct control *client_control(const struct client *c);
 

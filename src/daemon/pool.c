@@ -353,7 +353,8 @@ pool_facts(const struct pool_service *ps)
 		.short_of_resources = p->short_of_resources };
 }
 
-enum admit_verdict
+/* Is there a place in the pool for this service? */
+static enum admit_verdict
 pool_gate(const struct pool_service *ps)
 {
 	struct admit_pool_facts f = pool_facts(ps);

@@ -247,13 +247,10 @@ void pool_touch(struct pool_service *ps);
 /* Decide anew for every service that was touched. */
 void pool_refresh(struct pool *p);
 
-/* Is there a place in the pool for this service? */
-enum admit_verdict pool_gate(const struct pool_service *ps);
-
 /* What keeps a connection of this service from a place now: its own gate, else the pool's. */
 enum admit_verdict pool_verdict(const struct pool_service *ps);
 
-/* What pool_gate() and the service's own gate decide upon, as of now. */
+/* What the pool's gate and the service's own decide upon, as of now. */
 struct admit_pool_facts pool_facts(const struct pool_service *ps);
 struct admit_service_facts pool_service_facts(const struct pool_service *ps);
 

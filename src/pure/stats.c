@@ -168,8 +168,8 @@ stats_event(const struct stats *s, uint64_t number, struct stats_event *out)
 	return true;
 }
 
-const char *
-stats_what_word(enum stats_what what)
+static const char *
+what_word(enum stats_what what)
 {
 	return what < STATS_WHATS ? whats[what] : "";
 }
@@ -285,7 +285,7 @@ stats_event_json(const struct stats_event *e)
 
 	return json_pack("{s:o,s:f,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "number",
 	    number(e->number), "time", (double)e->realtime_ns / 1e9, "event",
-	    stats_what_word(e->what), "service", text(e->service, STATS_NAME), "connection",
+	    what_word(e->what), "service", text(e->service, STATS_NAME), "connection",
 	    e->connection != 0 ? number(e->connection) : json_null(), "pid",
 	    e->pid != 0 ? number(e->pid) : json_null(), "peer", text(e->peer, STATS_PEER), "reason",
 	    e->what == STATS_REFUSE && e->reason < ADMIT_VERDICTS ? json_string(admit_word(e->reason))

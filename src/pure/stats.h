@@ -121,9 +121,6 @@ void stats_record(struct stats *s, const struct stats_event *e);
  */
 bool stats_event(const struct stats *s, uint64_t number, struct stats_event *out);
 
-/* "refuse" and so on. */
-const char *stats_what_word(enum stats_what what);
-
 /* The counters as members of the type Service of wire_interface.c; pending is not among them.  New reference. */
 json_t *stats_json(const struct stats_counters *c, bool buckets);
 

@@ -503,19 +503,6 @@ onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n)
 	return done;
 }
 
-enum waiting
-onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n, uint64_t socket,
-    bool any, struct waiting_report *r, bool *slow)
-{
-	struct onlooker_handler h = { .leader = leader, .others = others, .n = n,
-		.socket = socket, .any = any, .switches = true };
-
-	onlooker_handlers(o, &h, 1);
-	*r = h.report;
-	*slow = h.slow;
-	return h.waiting;
-}
-
 int
 onlooker_shut(struct onlooker *o, pid_t pid, int fd, uint64_t cookie, const char *text, bool *slow)
 {

@@ -29,10 +29,6 @@ void onlooker_free(struct onlooker *o);			/* NULL is harmless */
 /* From now on the child is there all the time, or only when it is needed. */
 void onlooker_keep(struct onlooker *o, bool keep);
 
-/* As waiting_look() does, with the switches; where it could not be looked, WAITING_UNKNOWN. */
-enum waiting onlooker_look(struct onlooker *o, pid_t leader, const pid_t *others, size_t n,
-    uint64_t socket, bool any, struct waiting_report *r, bool *slow);
-
 /* One handler: what is asked, and what came of it. */
 struct onlooker_handler {
 	pid_t leader;
@@ -47,7 +43,7 @@ struct onlooker_handler {
 };
 
 /*
- * The same for up to ONLOOKER_BATCH handlers in one go.  Returns how many of the first it has looked at, one at least: a slow one
+ * Look at up to ONLOOKER_BATCH handlers in one go, as waiting_look() does; where it could not be looked, WAITING_UNKNOWN.  Returns how many of the first it has looked at, one at least: a slow one
  * is the last, for the next may be slow for the same reason.
  */
 size_t onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n);
