@@ -50,9 +50,9 @@ $(B)/unit/topmodel $(B)/unit/toplayout: $(call obj,src/ctl/topmodel.c src/ctl/to
 $(B)/unit/%: $(B)/tests/unit/%.o $(call obj,$(PURE))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-$(B)/fuzz/%: tests/fuzz/%.c $(call obj,$(PURE))
+$(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.h $(call obj,$(PURE))
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREPLAY -o $@ $^ $(LIBS)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DREPLAY -o $@ $(filter-out %.h,$^) $(LIBS)
 # without sanitizers: these run as handlers, under resource limits
 $(B)/tests/%: tests/peers/%.c $(wildcard tests/peers/*.h)
 	@mkdir -p $(@D)

@@ -43,8 +43,9 @@ struct onlooker_handler {
 };
 
 /*
- * Look at up to ONLOOKER_BATCH handlers in one go, as waiting_look() does; where it could not be looked, WAITING_UNKNOWN.  Returns how many of the first it has looked at, one at least: a slow one
- * is the last, for the next may be slow for the same reason.
+ * Look at up to ONLOOKER_BATCH handlers in one go, as waiting_look() does; where it could not be looked, WAITING_UNKNOWN.
+ * Returns how many of the first it has looked at, one at least: a slow one is the last, for the next may be slow for the
+ * same reason.
  */
 size_t onlooker_handlers(struct onlooker *o, struct onlooker_handler *h, size_t n);
 

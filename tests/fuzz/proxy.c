@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "../../src/pure/proxy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "replay.h"
 
 /* Of a copy of exactly this size: reading beyond it is seen. */
 static enum proxy_outcome
@@ -89,23 +88,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_beginnings(data, size, o, o == PROXY_DONE ? h.length : need);
 	return 0;
 }
-
-#ifdef REPLAY
-int
-main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		static uint8_t data[1 << 20];
-		FILE *f = fopen(argv[i], "rb");
-
-		if (f == NULL) {
-			perror(argv[i]);
-			return 1;
-		}
-		(void)LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof(data), f));
-		(void)fclose(f);
-	}
-	printf("replayed %d inputs\n", argc - 1);
-	return 0;
-}
-#endif

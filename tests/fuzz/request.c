@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "../../src/pure/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "replay.h"
 
 /* What is bad or whole stays so, whatever follows. */
 static void
@@ -53,28 +52,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(buf);
 	return 0;
 }
-
-#ifdef REPLAY
-int
-main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		static uint8_t data[1 << 20];
-		FILE *f = fopen(argv[i], "rb");
-		uint8_t *exact;
-		size_t n;
-
-		if (f == NULL) {
-			perror(argv[i]);
-			return 1;
-		}
-		n = fread(data, 1, sizeof(data), f);
-		(void)fclose(f);
-		exact = malloc(n > 0 ? n : 1);
-		memcpy(exact, data, n);
-		(void)LLVMFuzzerTestOneInput(exact, n);
-		free(exact);
-	}
-	return 0;
-}
-#endif

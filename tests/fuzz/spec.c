@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "../../src/pure/spec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "replay.h"
 
 /* A message must fit into JSON: control replies carry it. */
 static void
@@ -88,32 +87,3 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(text);
 	return 0;
 }
-
-#ifdef REPLAY
-#include <stdio.h>
-
-static void
-replay(const char *path)
-{
-	static uint8_t data[1 << 20];
-	FILE *f = fopen(path, "rb");
-	size_t size;
-
-	if (f == NULL) {
-		perror(path);
-		exit(1);
-	}
-	size = fread(data, 1, sizeof(data), f);
-	fclose(f);
-	LLVMFuzzerTestOneInput(data, size);
-}
-
-int
-main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		replay(argv[i]);
-	printf("replayed %d inputs\n", argc - 1);
-	return 0;
-}
-#endif
