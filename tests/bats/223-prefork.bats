@@ -4,25 +4,6 @@ load ../lib/berth
 load ../lib/limits
 load ../lib/post
 
-# prefork HANDLERS [JSON]: each process takes one client after the other, says who it is, and returns what it is told
-prefork() {
-	py_service p '
-s = sock()
-while True:
-    c, _ = s.accept()
-    c.sendall(b"%d\n" % me)
-    while text := c.recv(65536):
-        c.sendall(text)
-    c.close()' "$(jq -nc --argjson h "$1" --argjson more "${2:-{\}}" '{listen: "tcp:127.0.0.1:0", wait: true, handlers: $h} * $more')"
-}
-
-# arrives NAME: a client that is served
-arrives() {
-	open_session "$1" "$(at p)"
-	heard "$1" '^[0-9]+$' 15
-}
-pids() { connections '.[].pid' p | sort; }
-
 @test "min handlers run before any client comes, and each that ends is replaced" {
 	prefork '{"min": 2, "max": 8}'
 	start_berthd

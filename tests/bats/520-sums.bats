@@ -49,18 +49,11 @@ told() { jq -nc --arg n "$1" --argjson c "$2" '{($n): $c}' >"$T/clients.$1"; }
 
 # A client is accepted, and then there is no descriptor for its handler, for ten seconds.
 resources_are_short() {
-	local free=0 highest=0 n=0 fd
-	wait_until 5 no_control_clients
-	for fd in /proc/"$DPID"/fd/*; do ((${fd##*/} <= highest)) || highest=${fd##*/}; done
-	for ((free = 0; free < highest; ++free)); do
-		[[ -e /proc/$DPID/fd/$free ]] || open_session "fill$((n++))" "unix:$CONTROL"
-	done
-	for ((free = 0; free < highest; ++free)); do wait_until 5 test -e "/proc/$DPID/fd/$free"; done
-	prlimit -p "$DPID" --nofile="$((highest + 2)):"
+	fds_left 1
 	run "$dial" --no-stdin --timeout 30 "$1"
-	prlimit -p "$DPID" --nofile=20000:
+	fds_back
 	assert_equal "$status" 3
-	while ((n > 0)); do close_session "fill$((--n))"; done
+	while ((FILLED > 0)); do close_session "fill$((--FILLED))"; done
 	told short '{"all": 1, "reset": 1}'
 }
 

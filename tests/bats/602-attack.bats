@@ -1,6 +1,18 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of tests/lib/berth.bash, and for it
 load ../lib/berth
 
+# attack UID ENDPOINT: a process of that user stops all others of it that it sees, while 40 clients come.  Some handlers are
+# caught between setresuid and execve, some after it.
+attack() {
+	local i
+	install -m 0755 "$PEERS/stopper" "$T/stopper"
+	background setpriv --reuid="$1" --regid="$1" --clear-groups --inh-caps=-all "$T/stopper" 20 >"$T/stopper.out"
+	wait_until 5 grep -q stopping "$T/stopper.out"
+	for i in {1..40}; do
+		background "$dial" --no-stdin --timeout 30 "$2" >/dev/null 2>&1
+	done
+}
+
 @test "a process of the service's user that stops everything it can: others go on being served" {
 	requires root
 	local user=61234 i began slowest=0 took victim
@@ -9,13 +21,7 @@ load ../lib/berth
 	echo_service good
 	start_berthd
 	victim=$(at victim)
-	install -m 0755 "$PEERS/stopper" "$T/stopper"
-	background setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=-all "$T/stopper" 20 >"$T/stopper.out"
-	wait_until 5 grep -q stopping "$T/stopper.out"
-	# some are caught between setresuid and execve, some after it
-	for i in {1..40}; do
-		background "$dial" --no-stdin --timeout 30 "$victim" >/dev/null 2>&1
-	done
+	attack $user "$victim"
 	for i in {1..40}; do
 		began=$(now_ms)
 		run ask good hello
@@ -138,12 +144,7 @@ time.sleep(60)' "$1" >"$T/hanging"
 	echo_service good
 	start_berthd
 	victim=$(at victim)
-	install -m 0755 "$PEERS/stopper" "$T/stopper"
-	background setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=-all "$T/stopper" 20 >"$T/stopper.out"
-	wait_until 5 grep -q stopping "$T/stopper.out"
-	for i in {1..40}; do
-		background "$dial" --no-stdin --timeout 30 "$victim" >/dev/null 2>&1
-	done
+	attack $user "$victim"
 	for i in {1..20}; do
 		run ask good hello
 		assert_output hello

@@ -4,19 +4,6 @@ load ../lib/berth
 
 evictable='{"limits": {"overflow": ["evict"]}, "evict": {"min_idle": "300ms", "goodbye": "bye\n"}}'
 
-# fds_left N: berthd gets that many descriptors more.  What an end of a connection gives back has to be of use, so all
-# numbers below the limit are taken first, by clients of the control socket.
-fds_left() {
-	local free=0 highest=0 n=0 fd
-	wait_until 5 no_control_clients
-	for fd in /proc/"$DPID"/fd/*; do ((${fd##*/} <= highest)) || highest=${fd##*/}; done
-	for ((free = 0; free < highest; ++free)); do
-		[[ -e /proc/$DPID/fd/$free ]] || open_session "fill$((n++))" "unix:$CONTROL"
-	done
-	for ((free = 0; free < highest; ++free)); do wait_until 5 test -e "/proc/$DPID/fd/$free"; done
-	prlimit -p "$DPID" --nofile="$((highest + 1 + $1)):"
-}
-fds_back() { prlimit -p "$DPID" --nofile=20000:; }
 cpu_ticks() { local s; s=$(<"/proc/$DPID/stat"); s=${s##*) }; set -- $s; echo $((${12} + ${13})); }
 trace() { # ARGS: strace on berthd until the end of the test
 	background strace "$@" -p "$DPID"

@@ -286,6 +286,21 @@ fds_are_back() { (($(own_fds) <= BASE_FDS && $(pipes) <= 2 * PIPES_KEPT)); }
 
 # no_fd_left: from now on berthd gets no fd.  A control client that it has not let go yet would leave it one.
 no_control_clients() { [[ -z $(ss -Hx state established src "$CONTROL") ]]; }
+
+# fds_left N: berthd gets that many descriptors more.  What an end of a connection gives back has to be of use, so all
+# numbers below the limit are taken first, by $FILLED clients of the control socket, fill0 and so on.
+fds_left() {
+	local free=0 highest=0 fd
+	FILLED=0
+	wait_until 5 no_control_clients
+	for fd in /proc/"$DPID"/fd/*; do ((${fd##*/} <= highest)) || highest=${fd##*/}; done
+	for ((free = 0; free < highest; ++free)); do
+		[[ -e /proc/$DPID/fd/$free ]] || open_session "fill$((FILLED++))" "unix:$CONTROL"
+	done
+	for ((free = 0; free < highest; ++free)); do wait_until 5 test -e "/proc/$DPID/fd/$free"; done
+	prlimit -p "$DPID" --nofile="$((highest + 1 + $1)):"
+}
+fds_back() { prlimit -p "$DPID" --nofile=20000:; }
 no_fd_left() {
 	local free=0
 	wait_until 5 no_control_clients
